@@ -1,0 +1,1 @@
+"""Everything known about models: their parameter tables, and what is derived from them."""

@@ -1,0 +1,1 @@
+"""The pipeline: submit, watch, collect, within meters, budget and one clock."""

@@ -1,0 +1,210 @@
+"""One provider's account in one run: its meters, its pauses and the jobs that wait for it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from orchestrator.engine.limits import RateMeter, Slots
+from orchestrator.engine.pauses import Breaker, Gate
+from orchestrator.engine.tally import Reason
+from orchestrator.jobs import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.catalog.spec import Model
+    from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.engine.run import Run
+    from orchestrator.manifest.model import Limits
+    from orchestrator.providers.base import Provider, Reply, Request
+
+#: Tasks in a row that fail for a dead channel before their model is left alone.
+DEAD_CHANNELS = 3
+
+
+class Transport(Protocol):
+    """How an account's requests are sent (see `providers.transport.Transport`)."""
+
+    async def create(self, request: Request, *, on_sent: Callable[[], None] | None = None) -> Reply:
+        """Send one create, once."""
+
+    async def ask(self, request: Request, *, timeout: float = 60) -> Reply:
+        """Send a request that may be repeated freely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing may be created for so many seconds, or until something changes."""
+
+    seconds: float = math.inf
+
+
+@dataclass(slots=True)
+class Account:
+    """Meters and pauses of one account, and its jobs to create, in the manifest's order."""
+
+    run: Run
+    provider: Provider
+    transport: Transport
+    limits: Limits
+    models: Mapping[str, Model]
+    slots: Slots
+    creates: RateMeter
+    polls: RateMeter
+    gate: Gate
+    poll_gate: Gate
+    #: Pauses the account after unknown creates.
+    unknowns: Breaker
+    #: Pauses a model whose channel is dead, by `provider/model`.
+    channels: dict[str, Breaker] = field(default_factory=dict)
+    #: A person has to act before anything can be created.
+    halted: bool = False
+    #: More results wait for download than this: creates wait too.
+    backlog: int = 0
+    #: Task ids of this account that the run knows, with their rows.
+    holders: dict[str, int] = field(default_factory=dict)
+    #: Attempts whose tasks are watched, by task id.
+    watched: dict[str, OpenAttempt] = field(default_factory=dict)
+    _queues: dict[str, list[tuple[float, int, OpenAttempt]]] = field(default_factory=dict)
+    _woken: anyio.Event = field(default_factory=anyio.Event)
+
+    def wake(self) -> None:
+        """Something changed that decides what may be created."""
+        self._woken.set()
+
+    async def woken(self, wait: Wait) -> None:
+        """Wait until something changes, at most as long as told."""
+        with anyio.move_on_after(wait.seconds):
+            await self._woken.wait()
+
+    def enqueue(self, attempt: OpenAttempt) -> None:
+        """Have a job created, in the manifest's order."""
+        order = math.inf if attempt.position is None else attempt.position
+        queue = self._queues.setdefault(attempt.model_name, [])
+        heapq.heappush(queue, (order, attempt.row, attempt))
+        self.wake()
+
+    def channel(self, model_name: str) -> Breaker:
+        """The breaker of one model."""
+        if model_name not in self.channels:
+            self.channels[model_name] = Breaker(DEAD_CHANNELS, self.limits.probe_after)
+        return self.channels[model_name]
+
+    def halt(self, reason: Reason, text: str) -> None:
+        """End this account's creates: nothing works until a person acts."""
+        self.halted = True
+        self.run.tally.because(reason, f"{self.provider.name}: {text}")
+        self.run.journal.note("halted", provider=self.provider.name, reason=reason, text=text)
+        self.wake()
+
+    def give_slot(self, attempt: OpenAttempt) -> None:
+        """Let go of the attempt's slot, if it holds one."""
+        if attempt.has_slot:
+            attempt.has_slot = False
+            self.slots.give()
+            self.wake()
+
+    def choose(self) -> OpenAttempt | Wait:
+        """The next job to create, taken from its queue, or how long to wait.
+
+        Jobs that cannot be created in this run any more are dropped on the way.
+        """
+        self._woken = anyio.Event()
+        self._drop_ended()
+        now = self.run.clock.now()
+        if not any(self._queues.values()):
+            return Wait()
+        if not self.slots.free or self.backlog > self.limits.downloads * 16 or self.run.no_room:
+            return Wait()
+        if not self.unknowns.admits(now):
+            return Wait(_until(self.unknowns, now))
+        ready = [
+            queue
+            for name, queue in self._queues.items()
+            if queue and self.channel(name).admits(now)
+        ]
+        if not ready:
+            return Wait(min(_until(breaker, now) for breaker in self.channels.values()))
+        queue = min(ready)
+        return self._affordable(queue)
+
+    def _affordable(self, queue: list[tuple[float, int, OpenAttempt]]) -> OpenAttempt | Wait:
+        """The queue's first job where the budget allows it.
+
+        While other attempts are open they may still turn out cheaper, so a job that does not fit
+        waits; after that it ends the creates of this account: nothing overtakes it.
+        """
+        attempt = queue[0][2]
+        refusal = self.run.budget.refusal(
+            attempt.provider, attempt.estimate, counts=is_new(attempt)
+        )
+        if refusal is None:
+            heapq.heappop(queue)
+            return attempt
+        if self.slots.held:
+            return Wait()
+        text = f"{self.provider.name}: {attempt.key} and what follows stay planned: {refusal}"
+        self.run.tally.because(Reason.BUDGET, text)
+        self._drop_all()
+        return Wait()
+
+    def _drop_ended(self) -> None:
+        if self.run.stopping or self.halted:
+            self._drop_all()
+        if self.unknowns.ended:
+            self._left(f"{self.provider.name}: creates kept ending unknown")
+            self._drop_all()
+        for name, queue in self._queues.items():
+            if queue and self.channel(name).ended:
+                self._left(f"{name}: its channel stayed dead")
+                self._drop(queue)
+
+    def _left(self, text: str) -> None:
+        if any(self._queues.values()):
+            self.run.tally.because(Reason.UNFINISHED, text)
+
+    def _drop_all(self) -> None:
+        for queue in self._queues.values():
+            self._drop(queue)
+
+    def _drop(self, queue: list[tuple[float, int, OpenAttempt]]) -> None:
+        while queue:
+            queue.pop()
+            self.run.closed()
+
+
+def is_new(attempt: OpenAttempt) -> bool:
+    """Whether creating this job starts an attempt that the ledger does not count yet."""
+    return attempt.number == 0 or attempt.state is not State.PLANNED
+
+
+def _until(breaker: Breaker, now: float) -> float:
+    if breaker.paused_until is None or breaker.probe is not None:
+        return math.inf
+    return max(0.0, breaker.paused_until - now)
+
+
+def open_account(
+    run: Run, provider: Provider, transport: Transport, limits: Limits, models: Mapping[str, Model]
+) -> Account:
+    """An account with fresh meters, as the manifest's limits want them."""
+    account = Account(
+        run,
+        provider,
+        transport,
+        limits,
+        models,
+        Slots(limits.in_flight),
+        RateMeter(limits.creates_per_minute, 60.0, run.clock),
+        RateMeter(limits.polls_per_second, 1.0, run.clock),
+        Gate(run.clock),
+        Gate(run.clock),
+        Breaker(limits.pause_after_unknown, limits.probe_after),
+    )
+    run.wakers.append(account.wake)
+    return account

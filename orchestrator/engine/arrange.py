@@ -1,0 +1,84 @@
+"""Files follow their jobs: where only the writing of a manifest changed, names change with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.engine.run import Run
+    from orchestrator.ledger.store import Row, StoredFile
+
+SUPERSEDED = "videos/superseded/"
+
+
+class Renames(Protocol):
+    """What of a store renaming needs (see `storage.local.LocalStorage`)."""
+
+    async def move(self, old: str, new: str) -> None:
+        """Rename a file and its sidecar; doing it again completes it."""
+
+    async def supersede(self, path: str, fingerprint8: str) -> str:
+        """Move the file of an edited job aside."""
+
+    def exists(self, stored: StoredFile) -> bool:
+        """Whether the file is there with its size."""
+
+
+def former_rows(rows: Iterable[Row], keys: frozenset[str]) -> dict[str, Row]:
+    """Rows that are no longer current whose files stand where a current key's belong."""
+    return {
+        row.key: row
+        for row in rows
+        if row.position is None
+        and row.key in keys
+        and any(not file.path.startswith(SUPERSEDED) for file in row.files)
+    }
+
+
+def misnamed(row: Row) -> bool:
+    """Whether a row's files are named after a key that it no longer has."""
+    prefixes = (f"videos/{row.key}.mp4", f"videos/{row.key}.")
+    return any(not file.path.startswith(prefixes) for file in row.files)
+
+
+async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> None:
+    """Give the files of renamed jobs their new names.
+
+    Names are swapped through a third one, so that two jobs may trade keys. Each step is safe to
+    do again: after a crash the next run finds the file under either name.
+    """
+    waiting = [row for row in rows if misnamed(row)]
+    for row in waiting:
+        await _rename(run, store, row, [f"{file.path}.moving" for file in row.files])
+    for row in waiting:
+        former = run.former.pop(row.key, None)
+        if former is not None:
+            await set_aside(run, store, former)
+        moved = run.ledger.row(row.row)
+        await _rename(run, store, moved, [_name(row, number) for number in range(len(row.files))])
+
+
+async def set_aside(run: Run, store: Renames, former: Row) -> None:
+    """Move an edited job's files out of the way of its key's new ones."""
+    files = [
+        replace(file, path=await store.supersede(file.path, former.fingerprint[:8]))
+        if store.exists(file)
+        else file
+        for file in former.files
+    ]
+    await run.rearrange(former, "superseded", files)
+
+
+async def _rename(run: Run, store: Renames, row: Row, names: list[str]) -> None:
+    files = [replace(file, path=name) for file, name in zip(row.files, names, strict=True)]
+    for old, new in zip(row.files, files, strict=True):
+        if store.exists(old):
+            await store.move(old.path, new.path)
+    await run.rearrange(row, "moved", files)
+
+
+def _name(row: Row, number: int) -> str:
+    return f"videos/{row.key}.mp4" if number == 0 else f"videos/{row.key}.{number + 1}.mp4"

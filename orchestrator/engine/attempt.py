@@ -1,0 +1,88 @@
+"""One job under way in this run: what the stages hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.jobs import State
+
+if TYPE_CHECKING:
+    from orchestrator.jobs import Job
+    from orchestrator.ledger.store import Row
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """A job's latest attempt while the engine works on it.
+
+    The ledger has the truth; this is the little of it that the stages need between two events.
+    """
+
+    row: int
+    key: str
+    provider: str
+    model: str
+    state: State
+    #: Place in the manifest; None where the manifest no longer holds this fingerprint.
+    position: int | None
+    estimate: float | None
+    #: What to create; None for a row whose task is only watched and stored.
+    job: Job | None = None
+    #: Attempts that the ledger holds for this row.
+    number: int = 0
+    idempotency_key: str | None = None
+    body: bytes | None = None
+    task_id: str | None = None
+    #: Ledger times of the first and the latest send, seconds since the epoch.
+    first_sent_at: float | None = None
+    last_sent_at: float | None = None
+    #: Some send of this attempt may have made a task that no reply told of.
+    ambiguous: bool = False
+    reserved: float | None = None
+    #: What the attempt counts against the budget now.
+    charge: float = 0.0
+    #: This call started the attempt.
+    own: bool = False
+    #: It holds one of its account's slots.
+    has_slot: bool = False
+    #: Seconds that the task had been open when this run began.
+    age: float = 0.0
+    #: Monotonic time at which this run began to watch the task.
+    watched_since: float = 0.0
+    #: Runs that have looked at its quarantined result.
+    looks: int = 0
+    #: The ledger has the video, the disk has not: fetch it again.
+    restoring: bool = False
+
+    @property
+    def model_name(self) -> str:
+        """`provider/model`."""
+        return f"{self.provider}/{self.model}"
+
+
+def reopened(row: Row, job: Job | None = None) -> OpenAttempt:
+    """The open attempt of a row as the ledger has it."""
+    attempt = row.attempt
+    opened = OpenAttempt(
+        row.row,
+        row.key,
+        row.provider,
+        row.model,
+        row.state,
+        row.position,
+        job.estimate if job else attempt.estimated if attempt else None,
+        job,
+    )
+    if attempt is not None:
+        opened.number = attempt.number
+        opened.idempotency_key = attempt.idempotency_key
+        opened.body = attempt.body
+        opened.task_id = attempt.task_id
+        opened.first_sent_at = attempt.first_sent_at
+        opened.last_sent_at = attempt.last_sent_at
+        opened.reserved = attempt.reserved
+        opened.charge = attempt.charge or 0.0
+        opened.looks = attempt.looks
+        opened.ambiguous = row.state is State.SUBMITTING
+    return opened

@@ -1,0 +1,153 @@
+"""The campaign: one run from the plan to the last video, across all accounts.
+
+Each account has three stages, submit, watch and collect; jobs wander through them, and the run is
+over when no job is open any more, or when a signal says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from orchestrator.engine.account import open_account
+from orchestrator.engine.arrange import former_rows, rename_files
+from orchestrator.engine.collect import Collector
+from orchestrator.engine.recovery import Recovery
+from orchestrator.engine.settle import Settler
+from orchestrator.engine.submit import Submitter
+from orchestrator.engine.tally import Reason, Tally
+from orchestrator.engine.uploads import Uploads
+from orchestrator.engine.watch import Watcher
+from orchestrator.ledger.store import Admission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.catalog.spec import Model
+    from orchestrator.engine.account import Account, Transport
+    from orchestrator.engine.collect import Store
+    from orchestrator.engine.fetching import Fetch
+    from orchestrator.engine.run import Run
+    from orchestrator.manifest.model import Limits
+    from orchestrator.plan.plan import Plan
+    from orchestrator.providers.base import Provider
+    from orchestrator.storage.download import Downloads
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How one provider is reached in this run."""
+
+    provider: Provider
+    transport: Transport
+    downloads: Downloads
+    fetch: Fetch
+    limits: Limits
+    #: By `provider/model`.
+    models: Mapping[str, Model]
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """One account's stages, wired to each other."""
+
+    account: Account
+    submitter: Submitter
+    watcher: Watcher
+    collector: Collector
+
+
+class Campaign:
+    """One run of a plan. `signalled` may be called from a signal handler's task, at any time."""
+
+    def __init__(
+        self, run: Run, plan: Plan, store: Store, accesses: Sequence[Access], grace: float
+    ) -> None:
+        self._run = run
+        self._plan = plan
+        self._store = store
+        self._stages = {access.provider.name: _stages(run, store, access) for access in accesses}
+        self._grace = grace
+        self._signals = 0
+        self._stop = anyio.Event()
+
+    @property
+    def tally(self) -> Tally:
+        """Counts as they stand now."""
+        return self._run.tally
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts of this run."""
+        return tuple(stages.account for stages in self._stages.values())
+
+    async def run(self) -> Tally:
+        """Run to the end: every job stored or settled, or the run stopped and saved."""
+        async with self._run.tasks:
+            self._admit()
+            await self._resume()
+            for stages in self._stages.values():
+                self._run.tasks.start_soon(stages.submitter.run)
+                self._run.tasks.start_soon(stages.watcher.run)
+                self._run.tasks.start_soon(stages.collector.run)
+            await self._end()
+            self._run.tasks.cancel_scope.cancel()
+        for stages in self._stages.values():
+            stages.collector.close()
+        return self._run.tally
+
+    def signalled(self, exit_code: int) -> None:
+        """A signal came: the first stops creates and saves, the second cuts everything."""
+        self._signals += 1
+        if self._signals == 1:
+            self._run.tally.signal_code = exit_code
+            self._run.stop(Reason.STOPPED, "stopped by a signal")
+            self._stop.set()
+        else:
+            self._run.tasks.cancel_scope.cancel()
+
+    async def _end(self) -> None:
+        """Wait until nothing is open; after a signal, for creates on the wire and the grace."""
+        async with anyio.create_task_group() as either:
+
+            async def finished() -> None:
+                await self._run.idle()
+                either.cancel_scope.cancel()
+
+            either.start_soon(finished)
+            await self._stop.wait()
+            await self._run.wire_is_clear()
+            with anyio.move_on_after(self._grace):
+                await self._run.idle()
+            either.cancel_scope.cancel()
+
+    def _admit(self) -> None:
+        """Make the manifest's jobs the ledger's current rows and count where they stand."""
+        run = self._run
+        admissions = [
+            Admission(entry.job, entry.row.row if entry.row else None)
+            for entry in self._plan.entries
+        ]
+        run.ledger.admit(admissions)
+        run.tally.counts.update(run.ledger.counts())
+        keys = frozenset(entry.job.key for entry in self._plan.entries)
+        run.former.update(former_rows(run.ledger.rows(), keys))
+
+    async def _resume(self) -> None:
+        """Take up every row where it stands: what is paid first, then what is to be created."""
+        await rename_files(self._run, self._store, self._run.ledger.rows(current=True))
+        recovery = Recovery(self._run, self._store, self._stages)
+        to_run = {entry.job.spec.identity: entry.job for entry in self._plan.to_run}
+        rows = [row for row in self._run.ledger.rows()]
+        await recovery.take_up(rows, to_run)
+
+
+def _stages(run: Run, store: Store, access: Access) -> Stages:
+    account = open_account(run, access.provider, access.transport, access.limits, access.models)
+    watcher = Watcher(account)
+    collector = Collector(account, store, access.downloads, watcher.add_now)
+    watcher.settler = settler = Settler(account, watcher.add, collector.add)
+    submitter = Submitter(account, Uploads(account, access.fetch), settler)
+    return Stages(account, submitter, watcher, collector)

@@ -1,0 +1,107 @@
+"""The meters of an account: requests in a sliding window, and slots."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.engine.clock import Clock
+
+#: How much longer than stated a window is kept, in seconds: a request arrives a little after it
+#: was sent, and the limit has to hold where it arrives.
+ARRIVAL_GUARD = 0.05
+
+
+class RateMeter:
+    """At most `limit` requests in every window of `window` seconds, first come first served.
+
+    A limit below one is the same as one in a window so much longer. A request takes its place
+    when it is admitted and is dated when it is sent, so that what waits between the two (a
+    durable intent, a connection) cannot squeeze the window.
+    """
+
+    def __init__(self, limit: float, window: float, clock: Clock) -> None:
+        self._most = max(1, math.floor(limit))
+        self._window = window * max(1.0, 1 / limit) + ARRIVAL_GUARD
+        self._clock = clock
+        self._sent: deque[float] = deque()
+        self._unsent = 0
+        self._turn = anyio.Lock()
+        self._dated = anyio.Event()
+
+    @property
+    def span(self) -> float:
+        """How long a request counts, in seconds."""
+        return self._window
+
+    def seed(self, ages: Iterable[float]) -> None:
+        """Count requests that were sent so many seconds ago, by an earlier run."""
+        now = self._clock.now()
+        self._sent.extend(sorted(now - max(age, 0.0) for age in ages))
+
+    async def admit(self) -> Place:
+        """Wait for a place. It has to be given to `done`, whatever happens."""
+        async with self._turn:
+            while (wait := self._wait()) is not None:
+                self._dated = anyio.Event()
+                with anyio.move_on_after(wait):
+                    await self._dated.wait()
+            self._unsent += 1
+        return Place()
+
+    def done(self, place: Place) -> None:
+        """Date a place by when it was sent; one that was never sent is free again."""
+        self._unsent -= 1
+        if place.sent_at is not None:
+            self._sent.append(place.sent_at)
+        self._dated.set()
+
+    def _wait(self) -> float | None:
+        """Seconds until a place may be free; infinite while all are unsent, None when one is."""
+        now = self._clock.now()
+        while self._sent and self._sent[0] <= now - self._window:
+            self._sent.popleft()
+        if len(self._sent) + self._unsent < self._most:
+            return None
+        return self._sent[0] + self._window - now if self._sent else math.inf
+
+
+@dataclass(slots=True)
+class Place:
+    """One admitted request's place in its window."""
+
+    #: Monotonic time; None while it is not sent.
+    sent_at: float | None = None
+
+    def sent(self) -> None:
+        """The request is on its way: it counts from now on."""
+        self.sent_at = anyio.current_time()
+
+
+class Slots:
+    """How many tasks may run at once. A restart may hold more than that until they end."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether a new task may start."""
+        return self.held < self.most
+
+    def take(self) -> None:
+        """Hold one slot."""
+        self.held += 1
+
+    def give(self) -> None:
+        """Let go of one slot."""
+        self.held -= 1
+        assert self.held >= 0, "a slot was given back twice"

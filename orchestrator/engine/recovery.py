@@ -1,0 +1,131 @@
+"""Recovery: what a run does with each row that an earlier run left, whatever ended that one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.attempt import reopened
+from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
+from orchestrator.jobs import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.engine.campaign import Stages
+    from orchestrator.engine.collect import Store
+    from orchestrator.engine.run import Run
+    from orchestrator.jobs import Job
+    from orchestrator.ledger.store import Row
+
+#: How many runs look at a quarantined result.
+QUARANTINE_LOOKS = 3
+#: States whose rows this run cannot leave alone: something was paid, or may have been.
+UNSETTLED = frozenset({State.SUBMITTING, State.SUBMITTED, State.GENERATED, State.QUARANTINED})
+
+
+class Recovery:
+    """Puts rows back on their account's stages."""
+
+    def __init__(self, run: Run, store: Store, stages: Mapping[str, Stages]) -> None:
+        self._run = run
+        self._store = store
+        self._stages = stages
+
+    async def take_up(self, rows: Sequence[Row], to_run: Mapping[str, Job]) -> None:
+        """Take up every row. `to_run` holds the jobs to create, by identity."""
+        self._seed_meters()
+        shared = Counter(
+            (row.provider, row.attempt.task_id) for row in rows if row.attempt is not None
+        )
+        for row in rows:
+            if row.provider not in self._stages:
+                continue
+            job = to_run.get(row.identity) if row.position is not None else None
+            attempt = reopened(row, job)
+            if attempt.task_id is not None:
+                account = self._stages[row.provider].account
+                account.holders.setdefault(attempt.task_id, attempt.row)
+            if shared[row.provider, attempt.task_id] > 1 and row.state is State.QUARANTINED:
+                continue
+            await self._take_up(row, attempt)
+
+    async def _take_up(self, row: Row, attempt: OpenAttempt) -> None:
+        stages = self._stages[row.provider]
+        if attempt.job is not None and row.state in (State.PLANNED, State.FAILED):
+            self._run.opened()
+            stages.account.enqueue(attempt)
+        elif row.state is State.SUBMITTING:
+            self._hold_slot(attempt)
+            self._run.opened()
+            reply = row.attempt.reply if row.attempt else None
+            self._run.tasks.start_soon(stages.submitter.recover, attempt, reply)
+        elif row.state is State.UNKNOWN:
+            self._hold_unknown(attempt)
+        elif row.state is State.QUARANTINED:
+            await self._look_once_more(attempt)
+        elif row.state in UNSETTLED or self._is_lost(row):
+            attempt.restoring = row.state is State.STORED
+            self._watch(attempt, row)
+
+    def _watch(self, attempt: OpenAttempt, row: Row) -> None:
+        if attempt.task_id is None:
+            return
+        if row.state is State.SUBMITTED:
+            self._hold_slot(attempt)
+        submitted_at = row.attempt.submitted_at if row.attempt else None
+        now = self._run.clock.wall()
+        attempt.age = max(0.0, now - submitted_at) if submitted_at is not None else 0.0
+        attempt.watched_since = self._run.clock.now()
+        self._run.opened()
+        self._stages[row.provider].watcher.add_now(attempt)
+
+    async def _look_once_more(self, attempt: OpenAttempt) -> None:
+        if attempt.looks >= QUARANTINE_LOOKS or attempt.task_id is None:
+            return
+        attempt.looks += 1
+        await self._run.record(attempt, "look", fields={"looks": attempt.looks})
+        self._watch(attempt, self._run.ledger.row(attempt.row))
+
+    def _is_lost(self, row: Row) -> bool:
+        """Whether a stored job of the manifest has lost a file."""
+        if row.state is not State.STORED or row.position is None:
+            return False
+        if all(self._store.exists(file) for file in row.files):
+            return False
+        self._run.journal.note("file_missing", key=row.key)
+        return True
+
+    def _hold_slot(self, attempt: OpenAttempt) -> None:
+        self._stages[attempt.provider].account.slots.take()
+        attempt.has_slot = True
+
+    def _hold_unknown(self, attempt: OpenAttempt) -> None:
+        """A create of unknown outcome may still run: it keeps its slot for ten minutes."""
+        age = self._run.clock.wall() - (attempt.last_sent_at or 0.0)
+        if 0 <= age < UNKNOWN_HOLDS_SLOT:
+            self._hold_slot(attempt)
+            submitter = self._stages[attempt.provider].submitter
+            self._run.tasks.start_soon(submitter.give_slot_later, attempt, UNKNOWN_HOLDS_SLOT - age)
+
+    def _seed_meters(self) -> None:
+        """Let what earlier runs sent count, so that a restart bursts nothing."""
+        now = self._run.clock.wall()
+        for name, stages in self._stages.items():
+            sent = self._run.ledger.creates(name, now - stages.account.creates.span)
+            stages.account.creates.seed(now - at for at in sent)
+
+
+def needs_access(rows: Sequence[Row], store: Store) -> frozenset[str]:
+    """Providers that this run has to reach for the sake of rows that are there already."""
+    return frozenset(
+        row.provider
+        for row in rows
+        if row.state in UNSETTLED
+        or (
+            row.state is State.STORED
+            and row.position is not None
+            and not all(store.exists(file) for file in row.files)
+        )
+    )

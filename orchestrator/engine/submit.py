@@ -1,0 +1,341 @@
+"""Submit: from a planned job to a task id, without ever paying twice.
+
+The order is the protocol: the intent is durable before a socket opens, the raw reply is durable
+before it is read, and a create is repeated only with the same key and bytes, only where the
+provider honours a key, and only within an hour of the first send.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from orchestrator.engine.account import Wait, is_new
+from orchestrator.engine.evidence import kept_reply, raw_reply
+from orchestrator.engine.tally import Reason
+from orchestrator.errors import StorageError
+from orchestrator.jobs import State
+from orchestrator.providers.base import (
+    Accepted,
+    CreateOutcome,
+    Fault,
+    Halted,
+    Rejected,
+    Request,
+    Throttled,
+    Unclear,
+)
+from orchestrator.providers.transport import Lost, NotSent
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from orchestrator.engine.account import Account
+    from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.engine.limits import Place
+    from orchestrator.engine.settle import Settler
+    from orchestrator.engine.uploads import Uploads
+
+#: How long after the first send a create may be repeated with its key, in seconds.
+RESEND_WINDOW = 3600.0
+#: How long a create of unknown outcome keeps its slot, in seconds.
+UNKNOWN_HOLDS_SLOT = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Provably nothing left this machine."""
+
+    fault: Fault
+
+
+class Submitter:
+    """Creates one account's jobs."""
+
+    def __init__(self, account: Account, uploads: Uploads, settler: Settler) -> None:
+        self._account = account
+        self._run = account.run
+        self._uploads = uploads
+        self._settler = settler
+        #: What waits before its send and can be called back by a stop.
+        self._waiting: set[anyio.CancelScope] = set()
+
+    async def run(self) -> None:
+        """Start creates as slots, budget and pauses allow, until cancelled."""
+        while True:
+            choice = self._account.choose()
+            if isinstance(choice, Wait):
+                await self._account.woken(choice)
+                self._call_back()
+            else:
+                self._reserve(choice)
+                self._run.tasks.start_soon(self.submit, choice)
+
+    def _call_back(self) -> None:
+        if self._run.stopping or self._account.halted:
+            for scope in self._waiting:
+                scope.cancel()
+
+    def _reserve(self, attempt: OpenAttempt) -> None:
+        account = self._account
+        account.slots.take()
+        attempt.has_slot = True
+        attempt.own = True
+        self._run.budget.reserve(attempt.provider, attempt.estimate, counts=is_new(attempt))
+        attempt.charge = attempt.estimate or 0.0
+        account.unknowns.started(attempt.row)
+        account.channel(attempt.model_name).started(attempt.row)
+
+    async def recover(self, attempt: OpenAttempt, reply: str | None) -> None:
+        """Settle a create that an earlier run was in the middle of.
+
+        A kept reply is read now; without one the create may have arrived, and is repeated only
+        where that is safe.
+        """
+        if reply is not None:
+            outcome = self._account.provider.read_create(kept_reply(reply))
+            if isinstance(outcome, Accepted | Rejected):
+                await self._guarded(attempt, lambda: self._act(attempt, outcome))
+                return
+        if self._account.provider.honours_key and attempt.body is not None:
+            await self.submit(attempt)
+            return
+        fault = Fault("interrupted", "a run ended while this create was on the wire")
+        await self._guarded(attempt, lambda: self._unknown(attempt, fault))
+
+    async def submit(self, attempt: OpenAttempt) -> None:
+        """Bring one job from its reservation, or an earlier run's intent, to an outcome."""
+
+        async def work() -> None:
+            request = await self._request(attempt)
+            while request is not None and await self._try(attempt, request):
+                pass
+
+        await self._guarded(attempt, work)
+
+    async def _guarded(self, attempt: OpenAttempt, work: Callable[[], Awaitable[object]]) -> None:
+        """Do a job's work; whatever goes wrong stays with this job."""
+        try:
+            await work()
+        except StorageError:
+            self._leave(attempt)
+        except Exception as error:  # noqa: BLE001 - one job's failure never touches another's
+            self._run.journal.note("defect", key=attempt.key, error=repr(error))
+            self._run.tally.because(
+                Reason.UNFINISHED, f"{attempt.key}: a defect of this program: {error!r}"
+            )
+            self._leave(attempt)
+
+    async def _request(self, attempt: OpenAttempt) -> Request | None:
+        """The create to send: the ledger's bytes again, or a new one; None if it came to an end."""
+        if attempt.state is State.SUBMITTING:
+            assert attempt.body is not None
+            assert attempt.idempotency_key is not None
+            return self._account.provider.resend(attempt.body, attempt.idempotency_key)
+        assert attempt.job is not None
+        with self._callable_back() as scope:
+            references = await self._uploads.wire(attempt.job)
+        if scope.cancelled_caught or self._stopped():
+            self._leave(attempt)
+            return None
+        if isinstance(references, Fault):
+            await self._never_sent(attempt, references)
+            return None
+        key = str(uuid.uuid4())
+        model = self._account.models[attempt.model_name]
+        request = self._account.provider.create(attempt.job, model, references, key)
+        attempt.idempotency_key, attempt.body = key, request.body
+        return request
+
+    async def _try(self, attempt: OpenAttempt, request: Request) -> bool:
+        """Send the create once and act on what came; true where it has to be tried again."""
+        ticket: int | None = None
+        place: Place | None = None
+        account = self._account
+        try:
+            with self._callable_back() as scope:
+                ticket = await account.gate.passage()
+                place = await account.creates.admit()
+            if scope.cancelled_caught or self._stopped() or place is None or ticket is None:
+                self._leave(attempt)
+                return False
+            if attempt.ambiguous and not self._may_resend(attempt):
+                await self._unknown(attempt, Fault("resend_window", "too late to send again"))
+                return False
+            self._run.wire_changed(1)
+            try:
+                await self._intend(attempt)
+                outcome = await self._exchange(attempt, request, place)
+            finally:
+                self._run.wire_changed(-1)
+        finally:
+            if place is not None:
+                account.creates.done(place)
+            if ticket is not None:
+                account.gate.withdraw(ticket)
+        self._judge_account(outcome, ticket, attempt)
+        return await self._act(attempt, outcome)
+
+    async def _intend(self, attempt: OpenAttempt) -> None:
+        """Make the intent durable: from here on the create counts as possibly paid."""
+        now = self._run.clock.wall()
+        attempt.last_sent_at = now
+        if attempt.state is State.SUBMITTING:
+            assert self._account.provider.honours_key, "a create without a key is never repeated"
+            await self._run.record(attempt, "resend", fields={"last_sent_at": now})
+            return
+        new_attempt = is_new(attempt)
+        attempt.number += new_attempt
+        attempt.first_sent_at = now
+        await self._run.record(
+            attempt,
+            "intent",
+            State.SUBMITTING,
+            new_attempt=new_attempt,
+            fields={
+                "idempotency_key": attempt.idempotency_key,
+                "body": attempt.body,
+                "first_sent_at": now,
+                "last_sent_at": now,
+                "estimated": attempt.estimate,
+                "charge": attempt.estimate,
+            },
+        )
+
+    async def _exchange(
+        self, attempt: OpenAttempt, request: Request, place: Place
+    ) -> CreateOutcome | Unsent:
+        """Send, keep the raw reply, and only then read it."""
+        self._run.tally.sent += 1
+        try:
+            reply = await self._account.transport.create(request, on_sent=place.sent)
+        except NotSent as error:
+            return Unsent(Fault("not_sent", error.reason))
+        except Lost as error:
+            return Unclear(Fault("lost", error.reason))
+        await self._run.record(attempt, "reply", fields={"reply": raw_reply(reply)})
+        return self._account.provider.read_create(reply)
+
+    def _judge_account(
+        self, outcome: CreateOutcome | Unsent, ticket: int, attempt: OpenAttempt
+    ) -> None:
+        """Let the account's pauses know how the create went."""
+        account = self._account
+        if isinstance(outcome, Throttled):
+            account.gate.trouble(ticket, outcome.retry_after)
+            self._run.journal.note("throttled", provider=account.provider.name, **_said(outcome))
+        elif isinstance(outcome, Unsent) or (isinstance(outcome, Unclear) and not outcome.final):
+            account.gate.trouble(ticket)
+            self._run.journal.note("trouble", provider=account.provider.name, **_said(outcome))
+        else:
+            account.gate.fine(ticket)
+        if not isinstance(outcome, Unclear | Unsent):
+            account.unknowns.succeeded()
+        if not isinstance(outcome, Accepted):
+            account.channel(attempt.model_name).undecided(attempt.row)
+        account.wake()
+
+    async def _act(self, attempt: OpenAttempt, outcome: CreateOutcome | Unsent) -> bool:
+        """Do what an outcome asks for; true where the create has to be tried again."""
+        match outcome:
+            case Accepted():
+                await self._settler.accepted(attempt, outcome)
+            case Rejected():
+                await self._settler.rejected(attempt, outcome)
+            case Throttled() | Unsent():
+                await self._return(attempt, outcome.fault)
+                return True
+            case Halted():
+                await self._return(attempt, outcome.fault)
+                reason = Reason.BUDGET if outcome.reason == "balance" else Reason.CREDENTIALS
+                self._account.halt(reason, f"{outcome.fault.message} ({outcome.fault.code})")
+                self._leave(attempt)
+            case Unclear():
+                attempt.ambiguous = True
+                if self._may_resend(attempt) and not outcome.final:
+                    await self._run.record(attempt, "unclear", note=_said(outcome))
+                    return True
+                await self._unknown(attempt, outcome.fault)
+        return False
+
+    def _may_resend(self, attempt: OpenAttempt) -> bool:
+        """Whether the same bytes may go out once more, with the key that makes that safe."""
+        if not self._account.provider.honours_key or attempt.first_sent_at is None:
+            return False
+        now = self._run.clock.wall()
+        latest = attempt.last_sent_at or attempt.first_sent_at
+        return latest <= now <= attempt.first_sent_at + RESEND_WINDOW
+
+    async def _return(self, attempt: OpenAttempt, fault: Fault) -> None:
+        """Nothing was made: back to planned, unless an earlier send of this key may have made it."""
+        note = {"code": fault.code, "message": fault.message}
+        if attempt.ambiguous:
+            await self._run.record(attempt, "unclear", note=note)
+        else:
+            await self._run.record(
+                attempt, "returned", State.PLANNED, fields={"charge": 0.0}, note=note
+            )
+
+    async def _unknown(self, attempt: OpenAttempt, fault: Fault) -> None:
+        """Whether a task was made is not known, and asking again might pay twice."""
+        account = self._account
+        fields = {"error_code": fault.code, "error_message": fault.message, "trace": fault.trace}
+        await self._run.record(attempt, "unknown", State.UNKNOWN, fields=fields)
+        if account.unknowns.failed(attempt.row, self._run.clock.now()):
+            self._run.journal.note("paused", provider=account.provider.name, why="unknown creates")
+        if attempt.has_slot:
+            self._run.tasks.start_soon(self.give_slot_later, attempt, UNKNOWN_HOLDS_SLOT)
+        account.wake()
+        self._run.closed()
+
+    async def give_slot_later(self, attempt: OpenAttempt, seconds: float) -> None:
+        """Let go of a slot after so many seconds."""
+        await self._run.clock.sleep(seconds)
+        self._account.give_slot(attempt)
+
+    async def _never_sent(self, attempt: OpenAttempt, fault: Fault) -> None:
+        """A reference was not accepted: the job has failed without a create."""
+        attempt.number += is_new(attempt)
+        await self._run.record(
+            attempt, "intent", State.SUBMITTING, new_attempt=True, fields={"charge": 0.0}
+        )
+        await self._settler.rejected(attempt, Rejected("rejected", fault))
+
+    def _leave(self, attempt: OpenAttempt) -> None:
+        """This run does nothing more about the job; the ledger says where it stands."""
+        if attempt.state in (State.PLANNED, State.FAILED):
+            self._run.budget.release(attempt.provider, attempt.charge, counts=is_new(attempt))
+            attempt.charge = 0.0
+        self._account.unknowns.undecided(attempt.row)
+        self._account.channel(attempt.model_name).undecided(attempt.row)
+        self._account.give_slot(attempt)
+        self._run.closed()
+
+    def _stopped(self) -> bool:
+        return self._run.stopping or self._account.halted
+
+    def _callable_back(self) -> _CallableBack:
+        return _CallableBack(self._waiting)
+
+
+class _CallableBack:
+    """A scope that a stop may cancel, because nothing has been sent in it yet."""
+
+    def __init__(self, waiting: set[anyio.CancelScope]) -> None:
+        self._waiting = waiting
+        self._scope = anyio.CancelScope()
+
+    def __enter__(self) -> anyio.CancelScope:
+        self._waiting.add(self._scope)
+        return self._scope.__enter__()
+
+    def __exit__(self, *error: object) -> bool:
+        self._waiting.discard(self._scope)
+        return bool(self._scope.__exit__(*error))  # type: ignore[arg-type]
+
+
+def _said(outcome: Throttled | Unsent | Unclear) -> dict[str, str]:
+    return {"code": outcome.fault.code, "message": outcome.fault.message}

@@ -1,0 +1,166 @@
+"""Uploads: each reference that the Files API has to hold, once for its content and account."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiofiles
+import anyio
+
+from orchestrator.ledger.store import UploadRecord
+from orchestrator.providers.base import (
+    Fault,
+    Halted,
+    Rejected,
+    Throttled,
+    Unclear,
+    Upload,
+    Uploaded,
+    WireReference,
+)
+from orchestrator.providers.transport import TransportError
+
+if TYPE_CHECKING:
+    from orchestrator.engine.account import Account
+    from orchestrator.engine.fetching import Fetch
+    from orchestrator.jobs import Job, Reference
+
+#: How long an upload is used again, in seconds: lifetimes are not documented, an upload is free.
+REUSED_FOR = 12 * 3600.0
+#: Longest silence during an upload, in seconds.
+UPLOAD_PATIENCE = 120.0
+_BLOCK = 1024 * 1024
+
+
+class Uploads:
+    """One account's uploads. What several jobs use is uploaded by the first that needs it."""
+
+    def __init__(self, account: Account, fetch: Fetch) -> None:
+        self._account = account
+        self._run = account.run
+        self._fetch = fetch
+        self._locks: dict[str, anyio.Lock] = {}
+        now = self._run.clock.wall()
+        self._known = {
+            record.sha256: Uploaded(record.url, record.duration_token, record.duration_seconds)
+            for record in self._run.ledger.uploads(account.provider.name)
+            if 0 <= now - record.uploaded_at < REUSED_FOR
+        }
+
+    async def wire(self, job: Job) -> list[WireReference] | Fault:
+        """The job's references as its create carries them, or why one is not accepted."""
+        wired = []
+        for reference in job.spec.references:
+            uploaded: Uploaded | Fault
+            if reference.needs_upload:
+                uploaded = await self._uploaded(job, reference)
+            else:
+                assert reference.url is not None
+                uploaded = Uploaded(reference.url)
+            if isinstance(uploaded, Fault):
+                return uploaded
+            wired.append(_wire(reference, uploaded))
+        return wired
+
+    async def _uploaded(self, job: Job, reference: Reference) -> Uploaded | Fault:
+        what = reference.sha256 or str(reference.url)
+        async with self._locks.setdefault(what, anyio.Lock()):
+            if what in self._known:
+                return self._known[what]
+            if reference.path is not None:
+                uploaded = await self._upload_file(job, reference, reference.path)
+            else:
+                uploaded = await self._upload_url(job, reference)
+            if isinstance(uploaded, Uploaded):
+                await self._remember(job, what, uploaded)
+            return uploaded
+
+    async def _remember(self, job: Job, what: str, uploaded: Uploaded) -> None:
+        self._known[what] = uploaded
+        self._run.journal.note("uploaded", provider=job.provider, what=what)
+        await self._run.ledger.record_upload(
+            UploadRecord(
+                job.provider,
+                what,
+                job.model,
+                uploaded.url,
+                uploaded.duration_token,
+                uploaded.duration_seconds,
+                self._run.clock.wall(),
+            )
+        )
+
+    async def _upload_file(self, job: Job, reference: Reference, path: str) -> Uploaded | Fault:
+        """Upload a local file, after making sure that it is still the one that was planned."""
+        try:
+            digest = await _digest(path)
+        except OSError as error:
+            return Fault("file_unreadable", f"{path}: {error.strerror}")
+        if digest != reference.sha256:
+            return Fault("file_changed", f"{path} changed since the run began")
+        return await self._send(job, reference, path)
+
+    async def _upload_url(self, job: Job, reference: Reference) -> Uploaded | Fault:
+        assert reference.url is not None
+        with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
+            path = Path(folder, "reference")
+            rules = self._account.models[f"{job.provider}/{job.model}"].references
+            rule = rules.kind(reference.kind) if rules else None
+            fault = await self._fetch(reference.url, path, rule.max_bytes if rule else None)
+            return fault or await self._send(job, reference, str(path))
+
+    async def _send(self, job: Job, reference: Reference, path: str) -> Uploaded | Fault:
+        """Send one upload, again and again while it is unclear: it is free."""
+        account = self._account
+        model = account.models[f"{job.provider}/{job.model}"]
+        name = reference.name or Path(reference.path or "reference").name
+        upload = Upload(path, reference.mime_type or "application/octet-stream", name, {})
+        request = account.provider.upload(upload, reference.kind, model)
+        while True:
+            ticket = await account.gate.passage()
+            try:
+                reply = await account.transport.ask(request, timeout=UPLOAD_PATIENCE)
+            except TransportError as error:
+                account.gate.trouble(ticket)
+                self._run.journal.note("upload_trouble", path=path, message=error.reason)
+                continue
+            except OSError as error:
+                return Fault("file_unreadable", f"{path}: {error.strerror}")
+            finally:
+                account.gate.withdraw(ticket)
+            outcome = account.provider.read_upload(reply)
+            if isinstance(outcome, Uploaded):
+                account.gate.fine(ticket)
+                return outcome
+            if isinstance(outcome, Rejected | Halted):
+                return outcome.fault
+            self._judge(outcome, ticket)
+
+    def _judge(self, outcome: Throttled | Unclear, ticket: int) -> None:
+        retry_after = outcome.retry_after if isinstance(outcome, Throttled) else None
+        self._account.gate.trouble(ticket, retry_after)
+        self._run.journal.note(
+            "upload_trouble", code=outcome.fault.code, message=outcome.fault.message
+        )
+
+
+def _wire(reference: Reference, uploaded: Uploaded) -> WireReference:
+    return WireReference(
+        uploaded.url,
+        reference.kind,
+        reference.name,
+        reference.mime_type,
+        reference.duration_seconds or uploaded.duration_seconds,
+        reference.duration_token or uploaded.duration_token,
+    )
+
+
+async def _digest(path: str) -> str:
+    digest = hashlib.sha256()
+    async with aiofiles.open(path, "rb") as file:
+        while block := await file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,182 @@
+"""Watch: one schedule of looks for each account, asked in batches where the provider can."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import anyio
+
+from orchestrator.engine.tally import Reason
+from orchestrator.errors import StorageError
+from orchestrator.jobs import State
+from orchestrator.providers.base import PollTrouble, TaskView
+from orchestrator.providers.transport import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.engine.account import Account
+    from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.engine.settle import Settler
+
+#: How long an id that the provider does not know is asked for, in seconds.
+MISSING_FOR = 900.0
+#: Polls of one account that are under way at once.
+CONCURRENT_POLLS = 32
+#: Longest wait for the answer to a poll, in seconds.
+POLL_TIMEOUT = 60.0
+
+
+class Watcher:
+    """Looks at one account's open tasks until each is final."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._run = account.run
+        self._looks: list[tuple[float, int, OpenAttempt]] = []
+        self._added = anyio.Event()
+        self._order = 0
+        self._free = anyio.Semaphore(CONCURRENT_POLLS)
+        self.settler: Settler | None = None
+
+    def add(self, attempt: OpenAttempt) -> None:
+        """Watch a new task, first after `poll_after`."""
+        self._look_in(attempt, self._account.limits.poll_after)
+
+    def add_now(self, attempt: OpenAttempt) -> None:
+        """Look at a task of an earlier run, or for a fresh URL, as soon as the meter allows."""
+        self._look_in(attempt, 0.0)
+
+    async def run(self) -> None:
+        """Ask for what is due, until cancelled."""
+        while True:
+            self._added = anyio.Event()
+            wait = self._looks[0][0] - self._run.clock.now() if self._looks else None
+            if wait is None or wait > 0:
+                with anyio.move_on_after(wait):
+                    await self._added.wait()
+                continue
+            await self._free.acquire()
+            ticket = await self._account.poll_gate.passage()
+            place = await self._account.polls.admit()
+            due = self._take_due()
+            if not due:
+                self._account.polls.done(place)
+                self._account.poll_gate.withdraw(ticket)
+                self._free.release()
+                continue
+            place.sent()
+            self._account.polls.done(place)
+            self._run.tasks.start_soon(self._look, due, ticket)
+
+    def _look_in(self, attempt: OpenAttempt, seconds: float) -> None:
+        assert attempt.task_id is not None
+        self._account.watched[attempt.task_id] = attempt
+        self._order += 1
+        heapq.heappush(self._looks, (self._run.clock.now() + seconds, self._order, attempt))
+        self._added.set()
+
+    def _take_due(self) -> list[OpenAttempt]:
+        """As many due tasks as one poll can ask for; those settled by now are dropped."""
+        due: list[OpenAttempt] = []
+        now = self._run.clock.now()
+        while self._looks and self._looks[0][0] <= now:
+            if len(due) == self._account.provider.poll_batch:
+                break
+            attempt = heapq.heappop(self._looks)[2]
+            if self._account.watched.get(str(attempt.task_id)) is attempt:
+                due.append(attempt)
+        return due
+
+    async def _look(self, due: list[OpenAttempt], ticket: int) -> None:
+        try:
+            answer = await self._ask(due, ticket)
+        finally:
+            self._account.poll_gate.withdraw(ticket)
+            self._free.release()
+        for attempt in due:
+            try:
+                await self._settle(attempt, answer.get(str(attempt.task_id)))
+            except StorageError:
+                self._close(attempt)
+            except Exception as error:  # noqa: BLE001 - one job's failure never touches another's
+                self._run.journal.note("defect", key=attempt.key, error=repr(error))
+                self._leave(attempt, f"a defect of this program: {error!r}")
+
+    async def _ask(self, due: list[OpenAttempt], ticket: int) -> Mapping[str, TaskView]:
+        """One poll; empty where it told nothing, which is never a job's failure."""
+        account = self._account
+        task_ids = [str(attempt.task_id) for attempt in due]
+        try:
+            reply = await account.transport.ask(
+                account.provider.poll(task_ids), timeout=POLL_TIMEOUT
+            )
+        except TransportError as error:
+            account.poll_gate.trouble(ticket)
+            self._run.journal.note(
+                "poll_trouble", provider=account.provider.name, message=error.reason
+            )
+            return {}
+        answer = account.provider.read_poll(task_ids, reply)
+        if not isinstance(answer, PollTrouble):
+            account.poll_gate.fine(ticket)
+            return answer
+        account.poll_gate.trouble(ticket, answer.retry_after)
+        self._run.journal.note(
+            "poll_trouble",
+            provider=account.provider.name,
+            reason=answer.reason,
+            message=answer.fault.message,
+        )
+        if answer.reason == "credentials" and not account.halted:
+            account.halt(Reason.CREDENTIALS, f"{answer.fault.message} ({answer.fault.code})")
+        return {}
+
+    async def _settle(self, attempt: OpenAttempt, view: TaskView | None) -> None:
+        assert self.settler is not None
+        if view is not None and view.status in ("succeeded", "failed"):
+            del self._account.watched[str(attempt.task_id)]
+            if not await self.settler.seen(attempt, view):
+                return
+        elif view is not None:
+            await self.settler.seen(attempt, view)
+        why = self._gives_up(attempt, view)
+        if why is None:
+            self._look_in(attempt, self._account.limits.poll_every)
+        else:
+            await self._give_up(attempt, why)
+
+    def _gives_up(self, attempt: OpenAttempt, view: TaskView | None) -> str | None:
+        """Why this run stops watching a task, None while it goes on.
+
+        Time is the event loop's, so that a clock that jumps ends nothing.
+        """
+        if view is None:
+            return None
+        watched = self._run.clock.now() - attempt.watched_since
+        if view.status == "missing" and attempt.age + watched >= MISSING_FOR:
+            return "the provider does not know its task"
+        if view.status == "failed":
+            return "the provider now says that the task failed after it had succeeded"
+        if attempt.age + watched >= self._account.limits.give_up_after:
+            return "its task does not end"
+        return None
+
+    async def _give_up(self, attempt: OpenAttempt, why: str) -> None:
+        await self._run.record(attempt, "gave_up", note={"needs_decision": True, "message": why})
+        self._leave(attempt, why)
+
+    def _leave(self, attempt: OpenAttempt, why: str) -> None:
+        self._run.tally.because(Reason.UNFINISHED, f"{attempt.key}: {why}")
+        self._close(attempt)
+
+    def _close(self, attempt: OpenAttempt) -> None:
+        self._account.watched.pop(str(attempt.task_id), None)
+        self._account.give_slot(attempt)
+        self._run.closed()
+
+
+def is_watched(state: State) -> bool:
+    """Whether a row of an earlier run in this state has a task to look at."""
+    return state in (State.SUBMITTED, State.GENERATED, State.QUARANTINED)

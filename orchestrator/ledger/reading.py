@@ -1,0 +1,216 @@
+"""Everything that is read from a ledger, as short queries that never keep a snapshot open."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import LedgerCorrupt, LedgerError
+from orchestrator.jobs import State
+from orchestrator.ledger.encoding import ATTEMPT_COLUMNS, decode_attempt, decode_event
+from orchestrator.ledger.store import Credits, Row, Spend, StoredFile, UploadRecord
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestrator.ledger.encoding import LoggedEvent
+    from orchestrator.ledger.store import Attempt
+
+#: Rows fetched by one query; SQLite takes at least 999 variables.
+PAGE = 500
+
+_ATTEMPT = ", ".join(f"attempts.{name}" for name in ATTEMPT_COLUMNS)
+_ROW = f"""
+    SELECT jobs.row, position, key, identity, fingerprint, stated, provider, model, jobs.state,
+        job, needs_decision, {_ATTEMPT}
+    FROM jobs LEFT JOIN attempts ON attempts.row = jobs.row AND attempts.number = jobs.attempts
+"""  # noqa: S608 - the names are this package's own
+_JOB_COLUMNS = 11
+
+_CURRENT = (
+    f"{_ROW} WHERE position IS NOT NULL AND (position, jobs.row) > (?, ?)"
+    f" ORDER BY position, jobs.row LIMIT {PAGE}"
+)
+_FORMER = f"{_ROW} WHERE position IS NULL AND jobs.row > ? ORDER BY jobs.row LIMIT {PAGE}"
+_UNDECIDED = f"{_ROW} WHERE needs_decision ORDER BY position IS NULL, position, jobs.row"
+
+#: What has no known charge and may have cost something: neither given back as not made, nor
+#: refused, nor failed by the provider's own word.
+_SPEND = """
+    SELECT jobs.provider, sum(estimated), sum(reserved), sum(final), coalesce(sum(charge), 0.0),
+        sum(charge IS NULL AND attempts.state <> 'planned'
+            AND (attempts.state <> 'failed' OR error_class IS 'abandoned'))
+    FROM attempts JOIN jobs ON jobs.row = attempts.row GROUP BY jobs.provider
+"""
+
+
+class Queries:
+    """The reading half of a ledger, over one connection that several threads may share."""
+
+    def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
+        self._connection = connection
+        self._lock = lock
+
+    def fetch(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one query, as they stand after the latest commit.
+
+        Raises LedgerCorrupt where the file is damaged, LedgerError where it cannot be read.
+        """
+        try:
+            with self._lock:
+                return self._connection.execute(statement, values).fetchall()
+        except sqlite3.OperationalError as error:
+            raise LedgerError(
+                f"the ledger cannot be read: {error}. Check the disk, then run the command again."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise LedgerCorrupt(
+                f"the ledger is damaged: {error}. Keep the run folder as it is and start `run`:"
+                " it checks the ledger and says what to do."
+            ) from error
+
+    def meta(self, name: str) -> str | None:
+        """One of the ledger's own facts, such as `campaign`."""
+        found = self.fetch("SELECT value FROM meta WHERE name = ?", (name,))
+        return str(found[0][0]) if found else None
+
+    def rows(self, *, current: bool = False) -> Iterator[Row]:
+        """All rows, those of the manifest first and in its order; `current` leaves others out."""
+        after = (-1, -1)
+        while page := self._decode(self.fetch(_CURRENT, after)):
+            yield from page
+            after = (page[-1].position or 0, page[-1].row)
+        last = -1
+        while not current and (page := self._decode(self.fetch(_FORMER, (last,)))):
+            yield from page
+            last = page[-1].row
+
+    def row(self, row: int) -> Row:
+        """One row, as it stands now. Raises LedgerError where there is none."""
+        found = self._decode(self.fetch(f"{_ROW} WHERE jobs.row = ?", (row,)))
+        if not found:
+            raise LedgerError(f"the ledger has no row {row}: please report this defect")
+        return found[0]
+
+    def undecided(self) -> Sequence[Row]:
+        """Rows that need a person's decision, those of the manifest first and in its order."""
+        found = self.fetch(_UNDECIDED)
+        return [
+            row
+            for start in range(0, len(found), PAGE)
+            for row in self._decode(found[start : start + PAGE])
+        ]
+
+    def counts(self) -> Mapping[State, int]:
+        """How many current rows are in each state; states of no row are left out."""
+        found = self.fetch(
+            "SELECT state, count(*) FROM jobs WHERE position IS NOT NULL GROUP BY state"
+        )
+        return {State(state): count for state, count in found}
+
+    def attempts(self, row: int) -> Sequence[Attempt]:
+        """All attempts of one row, oldest first."""
+        statement = f"SELECT {_ATTEMPT} FROM attempts WHERE row = ? ORDER BY number"  # noqa: S608
+        return [decode_attempt(columns) for columns in self.fetch(statement, (row,))]
+
+    def credits(self, rows: Sequence[int]) -> Mapping[int, Credits]:
+        """The credits of each of these rows over all its attempts; rows never sent are left out."""
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(rows), PAGE):
+            some = rows[start : start + PAGE]
+            found += self.fetch(
+                "SELECT row, sum(estimated), sum(reserved), sum(final) FROM attempts"  # noqa: S608
+                f" WHERE row IN ({_marks(some)}) GROUP BY row",
+                some,
+            )
+        return {row: Credits(*sums) for row, *sums in found}
+
+    def spend(self) -> Mapping[str, Spend]:
+        """What each provider's attempts count for, over the run folder's whole life."""
+        return {provider: Spend(*sums) for provider, *sums in self.fetch(_SPEND)}
+
+    def creates(self, provider: str, since: float) -> Sequence[float]:
+        """When creates of this provider may have left since then, oldest first."""
+        found = self.fetch(
+            "SELECT sent FROM (SELECT row, first_sent_at AS sent FROM attempts WHERE sent >= ?1"
+            " UNION ALL SELECT row, last_sent_at AS sent FROM attempts"
+            " WHERE sent >= ?1 AND sent IS NOT first_sent_at)"
+            " JOIN jobs USING (row) WHERE provider = ?2 ORDER BY sent",
+            (since, provider),
+        )
+        return [sent for (sent,) in found]
+
+    def attempts_made(self) -> int:
+        """How many create attempts the ledger holds: what `budget.jobs` counts."""
+        return int(self.fetch("SELECT count(*) FROM attempts")[0][0])
+
+    def holders(self, provider: str, task_id: str) -> Sequence[int]:
+        """The rows that hold this task id: more than one means trouble."""
+        found = self.fetch(
+            "SELECT DISTINCT attempts.row FROM attempts JOIN jobs ON jobs.row = attempts.row"
+            " WHERE task_id = ? AND provider = ? ORDER BY attempts.row",
+            (task_id, provider),
+        )
+        return [row for (row,) in found]
+
+    def uploads(self, provider: str) -> Iterator[UploadRecord]:
+        """What was uploaded to this account."""
+        found = self.fetch(
+            "SELECT provider, sha256, model, url, duration_token, duration_seconds, uploaded_at"
+            " FROM uploads WHERE provider = ?",
+            (provider,),
+        )
+        return (UploadRecord(*columns) for columns in found)
+
+    def events(self, *, after: int = 0) -> Iterator[LoggedEvent]:
+        """Every event with a `seq` above `after`, oldest first."""
+        statement = (
+            "SELECT seq, at, row, attempt, kind, state, data FROM events"
+            " WHERE seq > ? ORDER BY seq LIMIT ?"
+        )
+        while found := self.fetch(statement, (after, PAGE)):
+            yield from map(decode_event, found)
+            after = found[-1][0]
+
+    def _decode(self, found: Sequence[tuple[Any, ...]]) -> list[Row]:
+        files = self._files([columns[0] for columns in found])
+        return [_row(columns, files.get(columns[0], ())) for columns in found]
+
+    def _files(self, rows: Sequence[int]) -> dict[int, tuple[StoredFile, ...]]:
+        files: dict[int, tuple[StoredFile, ...]] = {}
+        found = self.fetch(
+            "SELECT row, path, bytes, sha256, duration_s, width, height FROM files"  # noqa: S608
+            f" WHERE row IN ({_marks(rows)}) ORDER BY row, place",
+            rows,
+        )
+        for row, *columns in found:
+            files[row] = (*files.get(row, ()), StoredFile(*columns))
+        return files
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _row(columns: tuple[Any, ...], files: tuple[StoredFile, ...]) -> Row:
+    row, position, key, identity, fingerprint, stated, provider, model, state, job, undecided = (
+        columns[:_JOB_COLUMNS]
+    )
+    attempt = columns[_JOB_COLUMNS:]
+    return Row(
+        row=row,
+        position=position,
+        key=key,
+        identity=identity,
+        fingerprint=fingerprint,
+        stated=stated,
+        provider=provider,
+        model=model,
+        state=State(state),
+        job=json.loads(job),
+        attempt=None if attempt[0] is None else decode_attempt(attempt),
+        files=files,
+        needs_decision=bool(undecided),
+    )

@@ -1,0 +1,191 @@
+"""The ledger as one SQLite file in the run folder: the one source of truth about money."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import LedgerError, UsageError
+from orchestrator.ledger.admitting import admit_jobs
+from orchestrator.ledger.applying import apply_event
+from orchestrator.ledger.encoding import encode_event
+from orchestrator.ledger.lock import RunLock
+from orchestrator.ledger.opening import (
+    LEDGER_FILE,
+    connect_for_reading,
+    connect_for_writing,
+    connect_in_memory,
+)
+from orchestrator.ledger.reading import Queries
+from orchestrator.ledger.writer import InlineWriter, ThreadWriter
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from orchestrator.ledger.store import Admission, Event, UploadRecord
+    from orchestrator.ledger.writer import Writer
+
+#: In place of a file: a ledger that lives as long as its connection.
+MEMORY = ":memory:"
+
+
+def open_ledger(
+    folder: Path,
+    *,
+    campaign: str,
+    clock: Callable[[], float] = time.time,
+    threaded: bool = True,
+    database: str | None = None,
+) -> SqliteLedger:
+    """Open the ledger of a run folder for writing; make both where there are none.
+
+    `clock` gives the events' times, in seconds since the epoch. `threaded=False` commits inline,
+    for simulations in virtual time; `database=":memory:"` does too, and touches no disk.
+    Raises LedgerBusy, LedgerNewer, LedgerCorrupt or LedgerError.
+    """
+    if database == MEMORY:
+        connection = connect_in_memory()
+        ledger = SqliteLedger(connection, InlineWriter(connection), clock=clock)
+    else:
+        ledger = _open_file(folder, clock, threaded=threaded)
+    ledger.remember("campaign", campaign)
+    return ledger
+
+
+def _open_file(folder: Path, clock: Callable[[], float], *, threaded: bool) -> SqliteLedger:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"the run folder {folder} cannot be made: {error.strerror}."
+            " Choose another with --run-dir."
+        ) from error
+    path = folder / LEDGER_FILE
+    with ExitStack() as undo:
+        lock = RunLock(folder)
+        undo.callback(lock.release)
+        connection = connect_for_writing(path)
+        undo.callback(connection.close)
+        reading = connect_for_reading(path) if threaded else connection
+        undo.pop_all()
+    writer = ThreadWriter(connection) if threaded else InlineWriter(connection)
+    return SqliteLedger(reading, writer, clock=clock, lock=lock)
+
+
+def read_ledger(folder: Path) -> SqliteLedger:
+    """The ledger of a run folder for reading only; a run may be writing it meanwhile.
+
+    Raises LedgerError where there is none.
+    """
+    return SqliteLedger(connect_for_reading(folder / LEDGER_FILE), None, clock=time.time)
+
+
+class SqliteLedger(Queries):
+    """A ledger over one reading connection and, unless it is for reading only, one writer."""
+
+    def __init__(
+        self,
+        reading: sqlite3.Connection,
+        writer: Writer | None,
+        *,
+        clock: Callable[[], float],
+        lock: RunLock | None = None,
+    ) -> None:
+        super().__init__(reading, threading.Lock())
+        self._write = writer
+        self._clock = clock
+        self._run_lock = lock
+
+    @property
+    def campaign(self) -> str:
+        """The campaign that was last opened here."""
+        return self.meta("campaign") or ""
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep one of the ledger's own facts, such as `campaign`."""
+        if self.meta(name) != value:
+            statement = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
+            self._writer.call(lambda connection: connection.execute(statement, (name, value)))
+
+    def bind_origin(self, provider: str, origin: str) -> None:
+        """Record a provider's origin, or raise UsageError where another is recorded."""
+        self._writer.call(lambda connection: _bind(connection, provider, origin))
+
+    def admit(self, admissions: Sequence[Admission]) -> Sequence[int]:
+        """Make the manifest's jobs the current ones, in order, and return their rows.
+
+        Rows taken over get the job's key, identity and fingerprint. Rows that are no longer
+        current lose their position; those of which nothing was ever sent are deleted.
+        """
+        at = self._clock()
+        return self._writer.call(lambda connection: admit_jobs(connection, admissions, at))
+
+    def record(self, *events: Event) -> Awaitable[None]:
+        """Make events durable, all or none; done when they are on disk.
+
+        They are queued at once: cancelling the wait loses nothing. Raises LedgerError for an
+        illegal transition (nothing is written then) and where the disk fails.
+        """
+        at = self._clock()
+        encoded = [encode_event(event, at) for event in events]
+
+        def work(connection: sqlite3.Connection) -> None:
+            for event in encoded:
+                apply_event(connection, event)
+
+        return self._writer.submit(work)
+
+    def record_upload(self, upload: UploadRecord) -> Awaitable[None]:
+        """Remember an upload; done when it is on disk."""
+        columns = (
+            upload.provider, upload.sha256, upload.model, upload.url,
+            upload.duration_token, upload.duration_seconds, upload.uploaded_at,
+        )  # fmt: skip
+        statement = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)"
+        return self._writer.submit(lambda connection: connection.execute(statement, columns))
+
+    def close(self) -> None:
+        """Write what is queued and let go of the file."""
+        try:
+            if self._write is None:
+                self._connection.close()
+            else:
+                self._write.close(self._connection)
+        finally:
+            if self._run_lock is not None:
+                self._run_lock.release()
+
+    def __enter__(self) -> SqliteLedger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _writer(self) -> Writer:
+        if self._write is None:
+            raise LedgerError("this ledger is open for reading only: please report this defect")
+        return self._write
+
+
+def _bind(connection: sqlite3.Connection, provider: str, origin: str) -> None:
+    found = connection.execute(
+        "SELECT origin FROM origins WHERE provider = ?", (provider,)
+    ).fetchone()
+    if found is None:
+        connection.execute("INSERT INTO origins VALUES (?, ?)", (provider, origin))
+    elif found[0] != origin:
+        raise UsageError(
+            f"this run folder belongs to {provider} at {found[0]}, and the settings say {origin}."
+            f" Point {provider}'s base URL back, or choose another run folder with --run-dir."
+        )

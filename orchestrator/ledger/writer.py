@@ -1,0 +1,282 @@
+"""The one connection that writes, and the one thread that owns it.
+
+The thread takes whatever is queued, applies all of it in one transaction, commits, and then wakes
+all who wait with a single call into their loop (group commit). Each piece of work has its own
+savepoint, so that one that is refused fails alone. After the disk has failed once nothing more is
+written: what an earlier fsync lost cannot be known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from orchestrator.errors import LedgerCorrupt, LedgerError, OrchestratorError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator, Sequence
+
+T = TypeVar("T")
+
+#: Something to do inside the writer's transaction.
+Work = Callable[[sqlite3.Connection], T]
+
+#: Most pieces of work in one transaction, so that nobody waits for an endless one.
+MOST_TOGETHER = 1000
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one piece of work came to, once its transaction is on disk."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+class Writer(Protocol):
+    """How the ledger gets things written."""
+
+    def submit(self, work: Work[object]) -> Awaitable[None]:
+        """Have it done; the awaitable ends when it is on disk. Nobody need wait for it."""
+
+    def call(self, work: Work[T]) -> T:
+        """Have it done, and wait for it."""
+
+    def close(self, reading: sqlite3.Connection) -> None:
+        """Write what is queued and close both connections."""
+
+
+def unwritable(error: Exception) -> LedgerError:
+    """What a failure of SQLite means to the user."""
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return LedgerCorrupt(
+            f"the ledger is damaged: {error}. Stop, keep the run folder as it is, and run the same"
+            " command again: it checks the ledger and says what to do."
+        )
+    return LedgerError(
+        f"the ledger cannot be written: {error}. Nothing new is sent. Make room on the disk or"
+        " mend it, then run the same command again."
+    )
+
+
+def commit_together(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
+    """Do all of it in one transaction; what is refused fails alone.
+
+    Raises sqlite3.Error where the disk fails: nothing of it counts as written then.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [_do(connection, work) for work in works]
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _do(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
+    connection.execute("SAVEPOINT work")
+    try:
+        outcome = Outcome(value=work(connection))
+    except OrchestratorError as error:
+        outcome = Outcome(error=error)
+    except sqlite3.IntegrityError as error:
+        outcome = Outcome(error=LedgerError(f"the ledger refuses this: {error}"))
+    except (
+        sqlite3.InterfaceError,
+        sqlite3.ProgrammingError,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as error:  # a value that fits no column
+        outcome = Outcome(error=error)
+    if outcome.error is not None:
+        connection.execute("ROLLBACK TO work")
+    connection.execute("RELEASE work")
+    return outcome
+
+
+class Settled:
+    """An awaitable that is done already."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def __await__(self) -> Generator[None, None, None]:
+        if self._error is not None:
+            raise self._error
+        return
+        yield
+
+
+class InlineWriter:
+    """Commits at once, on the caller's thread: for simulations in virtual time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._refusal: Callable[[], LedgerError] | None = None
+
+    def submit(self, work: Work[object]) -> Awaitable[None]:
+        """Do it now; the awaitable is done, or raises what went wrong."""
+        return Settled(self._do(work).error)
+
+    def call(self, work: Work[T]) -> T:
+        """Do it now."""
+        outcome = self._do(work)
+        if outcome.error is not None:
+            raise outcome.error
+        value: T = outcome.value
+        return value
+
+    def close(self, reading: sqlite3.Connection) -> None:
+        """Close both connections, which may be one."""
+        failed, self._refusal = self._refusal is not None, _closed
+        _close_both(self._connection, reading, failed=failed)
+
+    def _do(self, work: Work[Any]) -> Outcome:
+        if self._refusal is not None:
+            return Outcome(error=self._refusal())
+        try:
+            return commit_together(self._connection, [work])[0]
+        except sqlite3.Error as error:
+            self._refusal = _refusal_after(error)
+            return Outcome(error=self._refusal())
+
+
+def _close_both(writing: sqlite3.Connection, reading: sqlite3.Connection, *, failed: bool) -> None:
+    """Close the writing connection last, which folds the log into the file.
+
+    After the disk has failed it goes first: then nobody folds a log that may have holes.
+    """
+    for connection in (writing, reading) if failed else (reading, writing):
+        with suppress(sqlite3.Error):
+            connection.close()
+
+
+def _closed() -> LedgerError:
+    return LedgerError("the ledger is closed: please report this defect")
+
+
+def _refusal_after(error: Exception) -> Callable[[], LedgerError]:
+    """Makes a new error for each who is refused: a raised one belongs to its raiser."""
+
+    def refusal() -> LedgerError:
+        refused = unwritable(error)
+        refused.__cause__ = error
+        return refused
+
+    return refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    work: Work[Any]
+    #: Where the caller waits: in a loop, or on its own thread.
+    waiter: asyncio.Future[None] | Future[Any]
+
+
+class ThreadWriter:
+    """Group commit on a thread of its own, which owns the connection until `close`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._refusal: Callable[[], LedgerError] | None = None
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        # A daemon, as a second signal must end the process within a second.
+        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work[object]) -> Awaitable[None]:
+        """Queue it; the future ends after the commit. Cancelling the wait loses nothing."""
+        if self._refusal is not None:
+            return Settled(self._refusal())
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Queued(work, waiter))
+        return waiter
+
+    def call(self, work: Work[T]) -> T:
+        """Queue it and block until it is on disk."""
+        if self._refusal is not None:
+            raise self._refusal()
+        waiter: Future[T] = Future()
+        self._queue.put(_Queued(work, waiter))
+        return waiter.result()
+
+    def close(self, reading: sqlite3.Connection) -> None:
+        """Write what is queued, end the thread, close both connections."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+        failed, self._refusal = self._refusal is not None, _closed
+        _close_both(self._connection, reading, failed=failed)
+
+    def _serve(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            batch: list[_Queued] = []
+            open_for_more = self._gather(batch)
+            if batch:
+                _wake(batch, self._write(batch))
+
+    def _gather(self, batch: list[_Queued]) -> bool:
+        """Wait for work and take all there is; False when the end was asked for."""
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) == MOST_TOGETHER:
+                return True
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return True
+        return False
+
+    def _write(self, batch: list[_Queued]) -> list[Outcome]:
+        if self._refusal is None:
+            try:
+                return commit_together(self._connection, [item.work for item in batch])
+            except Exception as error:  # noqa: BLE001 - whatever it is, the waiters must hear of it
+                self._refusal = _refusal_after(error)
+        return [Outcome(error=self._refusal()) for _ in batch]
+
+
+def _wake(batch: Sequence[_Queued], outcomes: Sequence[Outcome]) -> None:
+    """Tell every caller, with one call into each loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Outcome]]] = {}
+    for item, outcome in zip(batch, outcomes, strict=True):
+        if isinstance(item.waiter, Future):
+            _settle_call(item.waiter, outcome)
+        else:
+            by_loop.setdefault(item.waiter.get_loop(), []).append((item.waiter, outcome))
+    for loop, waiters in by_loop.items():
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle_all, waiters)
+
+
+def _settle_call(waiter: Future[Any], outcome: Outcome) -> None:
+    if outcome.error is None:
+        waiter.set_result(outcome.value)
+    else:
+        waiter.set_exception(outcome.error)
+
+
+def _settle_all(waiters: Sequence[tuple[asyncio.Future[None], Outcome]]) -> None:
+    for waiter, outcome in waiters:
+        if waiter.done():
+            continue
+        if outcome.error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(outcome.error)

@@ -1,0 +1,280 @@
+"""A JSON Schema validator's errors in a person's words.
+
+A fault is a problem without a file: where in the value, what is wrong, what to do. Choices
+(`anyOf`, `oneOf`) are resolved to the branch that was meant, so that nobody reads "not valid
+under any of the given schemas".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.catalog.suggest import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from jsonschema.exceptions import ValidationError
+
+    from orchestrator.manifest.data import Data
+    from orchestrator.manifest.positions import Path
+
+_TYPE_NAMES = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong inside a checked value."""
+
+    path: Path
+    #: Whether the fault is the key's at the end of `path` rather than the value's.
+    key: bool
+    code: str
+    message: str
+    hint: str = ""
+
+
+def _rule(error: ValidationError) -> Data:
+    """What the keyword says: the type, the bound, the pattern."""
+    return error.validator_value
+
+
+def _schema(error: ValidationError) -> Data:
+    """The schema that the keyword stands in."""
+    return error.schema
+
+
+def _instance(error: ValidationError) -> Data:
+    """The value that does not fit."""
+    return error.instance
+
+
+def faults_of(errors: Iterable[ValidationError]) -> list[Fault]:
+    """All faults that the errors stand for, in the value's order as the validator met them."""
+    return [fault for error in errors for fault in _faults(error, tuple(error.absolute_path))]
+
+
+def _faults(error: ValidationError, path: Path) -> Iterator[Fault]:
+    keyword = str(error.validator)
+    if keyword in {"anyOf", "oneOf"}:
+        yield from _choice(error, path)
+    elif keyword in _EXPLAIN:
+        yield from _EXPLAIN[keyword](error, path)
+    else:
+        yield Fault(path, key=False, code="bad-format", message=error.message)
+
+
+def _choice(error: ValidationError, path: Path) -> Iterator[Fault]:
+    branches: dict[Data, list[ValidationError]] = defaultdict(list)
+    for nested in error.context or ():
+        branches[str(nested.schema_path[0])].append(nested)
+    if not branches:
+        yield _one_of_too_many(error, path)
+        return
+    meant = [found for found in branches.values() if not any(map(_is_other_type, found))]
+    if not meant:
+        types = [name for found in branches.values() for name in _types(found)]
+        yield _wrong_type(_instance(error), types, path)
+    elif all(_misses_a_key(found) for found in meant) and len(meant) > 1:
+        names = " or ".join(f"`{_rule(found[0])[0]}`" for found in meant)
+        yield Fault(path, key=False, code="missing-key", message=f"give {names}")
+    else:
+        best = min(meant, key=len)
+        for nested in best:
+            yield from _faults(nested, tuple(nested.absolute_path))
+
+
+def _one_of_too_many(error: ValidationError, path: Path) -> Fault:
+    branches = _rule(error)
+    names = [name for branch in branches for name in branch.get("required", ())]
+    listed = " and ".join(f"`{name}`" for name in names)
+    message = f"{listed} exclude each other" if names else "more than one meaning fits"
+    present = [name for name in _instance(error) if name in names]
+    where = (*path, present[-1]) if present else path
+    return Fault(where, bool(present), "conflict", message, "keep one of them")
+
+
+def _is_other_type(error: ValidationError) -> bool:
+    return not error.path and error.validator == "type"
+
+
+def _misses_a_key(errors: list[ValidationError]) -> bool:
+    return len(errors) == 1 and errors[0].validator == "required" and not errors[0].path
+
+
+def _types(errors: list[ValidationError]) -> list[str]:
+    stated = [_rule(error) for error in errors if _is_other_type(error)]
+    return [name for value in stated for name in ([value] if isinstance(value, str) else value)]
+
+
+# --- one function for each keyword -------------------------------------------------------------
+
+
+def _unknown_keys(error: ValidationError, path: Path) -> Iterator[Fault]:
+    known = list(_schema(error).get("properties", ()))
+    for name in _instance(error):
+        if name in known:
+            continue
+        hint = unknown_name_hint(name, known)
+        yield Fault(
+            (*path, name),
+            key=True,
+            code="unknown-key",
+            message=f"`{name}` is not known here",
+            hint=hint,
+        )
+
+
+def unknown_name_hint(name: str, known: Iterable[str]) -> str:
+    """What to do about a name that is not among the known ones."""
+    names = list(known)
+    guess = nearest(name, names)
+    if name == "<<":
+        return "YAML 1.2 has no merge keys; repeat the fields, or put them under `defaults`"
+    if guess:
+        return f"did you mean `{guess}`?"
+    return f"known: {', '.join(names)}" if names else "there is nothing to set"
+
+
+def _missing_key(error: ValidationError, path: Path) -> Iterator[Fault]:
+    for name in _rule(error):
+        if name not in _instance(error):
+            yield Fault(
+                path, key=False, code="missing-key", message=f"`{name}` is missing", hint="add it"
+            )
+
+
+def _other_type(error: ValidationError, path: Path) -> Iterator[Fault]:
+    value = _rule(error)
+    fault = _wrong_type(_instance(error), [value] if isinstance(value, str) else value, path)
+    # Where a text has a form of its own, the description says in words which.
+    hint = _schema(error)["description"] if "pattern" in _schema(error) else fault.hint
+    yield replace(fault, hint=hint)
+
+
+def _wrong_type(value: Data, types: Iterable[str], path: Path) -> Fault:
+    names = list(dict.fromkeys(types))
+    if "number" in names and "integer" in names:
+        names.remove("integer")
+    wanted = " or ".join(_TYPE_NAMES.get(name, name) for name in names)
+    message = f"expected {wanted}, found {described(value)}"
+    return Fault(path, False, "wrong-type", message, _type_hint(value, names))
+
+
+def _type_hint(value: Data, wanted: list[str]) -> str:
+    if isinstance(value, str) and {"number", "integer"} & set(wanted) and _looks_numeric(value):
+        return f"write {value} without quotes"
+    if isinstance(value, bool | int | float) and "string" in wanted:
+        return "put it in quotes"
+    if value is None:
+        return "write a value, or remove the line"
+    if "array" in wanted and isinstance(value, str):
+        return "write it as a list: [a, b]"
+    return ""
+
+
+def _looks_numeric(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def described(value: Data) -> str:
+    """A value in a message: scalars as written, collections by what they are."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        shown = value if len(value) <= 40 else value[:39] + "…"
+        return f"the text `{shown}`"
+    return f"{value}"
+
+
+def _not_listed(error: ValidationError, path: Path) -> Iterator[Fault]:
+    allowed = _rule(error) if error.validator == "enum" else [_rule(error)]
+    texts = list(dict.fromkeys(_spelled(value) for value in allowed))
+    guess = nearest(_spelled(_instance(error)), texts) if len(texts) > 1 else None
+    message = f"{described(_instance(error))} is not allowed; allowed: {', '.join(texts)}"
+    yield Fault(path, False, "not-allowed", message, f"did you mean `{guess}`?" if guess else "")
+
+
+def _spelled(value: Data) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _out_of_range(error: ValidationError, path: Path) -> Iterator[Fault]:
+    limit = _rule(error)
+    rule = {
+        "minimum": f"is less than {limit}",
+        "maximum": f"is more than {limit}",
+        "exclusiveMinimum": f"is not more than {limit}",
+        "exclusiveMaximum": f"is not less than {limit}",
+        "multipleOf": f"is no multiple of {limit}",
+    }[str(error.validator)]
+    low, high = _schema(error).get("minimum"), _schema(error).get("maximum")
+    hint = f"from {low} to {high}" if low is not None and high is not None else ""
+    yield Fault(path, False, "out-of-range", f"{described(_instance(error))} {rule}", hint)
+
+
+def _too_little(_error: ValidationError, path: Path) -> Iterator[Fault]:
+    yield Fault(path, False, "empty", "nothing stands here", "write a value, or remove the key")
+
+
+def _too_much(error: ValidationError, path: Path) -> Iterator[Fault]:
+    message = f"longer than {_rule(error)}, which is the most that is allowed"
+    yield Fault(path, key=False, code="too-long", message=message)
+
+
+def _other_format(error: ValidationError, path: Path) -> Iterator[Fault]:
+    # The description says in words what the pattern says in signs.
+    hint = _schema(error).get("description", "")
+    yield Fault(path, False, "bad-format", f"{described(_instance(error))} does not fit", hint)
+
+
+def _excluded(error: ValidationError, path: Path) -> Iterator[Fault]:
+    names = _rule(error).get("required")
+    if not names:
+        yield from _other_format(error, path)
+        return
+    listed = " and ".join(f"`{name}`" for name in names)
+    yield Fault(
+        (*path, names[-1]), True, "conflict", f"{listed} exclude each other", "keep one of them"
+    )
+
+
+_EXPLAIN: dict[str, Callable[[ValidationError, Path], Iterator[Fault]]] = {
+    "additionalProperties": _unknown_keys,
+    "required": _missing_key,
+    "type": _other_type,
+    "enum": _not_listed,
+    "const": _not_listed,
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
+    "exclusiveMinimum": _out_of_range,
+    "exclusiveMaximum": _out_of_range,
+    "multipleOf": _out_of_range,
+    "minLength": _too_little,
+    "minItems": _too_little,
+    "minProperties": _too_little,
+    "maxLength": _too_much,
+    "maxItems": _too_much,
+    "pattern": _other_format,
+    "not": _excluded,
+}

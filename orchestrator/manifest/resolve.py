@@ -1,0 +1,228 @@
+"""A combination → a job: variables filled in, model found, everything checked against its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.catalog.suggest import nearest
+from orchestrator.manifest import templates
+from orchestrator.manifest.parameters import Parameters, unknown_parameter
+from orchestrator.manifest.problems import Place
+from orchestrator.manifest.scalars import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.catalog.spec import Catalog, Model
+    from orchestrator.jobs import Reference, Value
+    from orchestrator.manifest.data import Data
+    from orchestrator.manifest.drafts import Entry
+    from orchestrator.manifest.faults import Fault
+    from orchestrator.manifest.multiply import Combination
+    from orchestrator.manifest.problems import Findings
+    from orchestrator.manifest.reference_lists import ReferenceLists
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What one combination generates with."""
+
+    model: Model
+    prompt: str
+    params: Mapping[str, Value]
+    references: tuple[Reference, ...]
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Resolves combinations one after the other; asks each question once."""
+
+    catalog: Catalog
+    findings: Findings
+    references: ReferenceLists
+    #: Whether the manifest's own variables are in order, so that an unknown one is a mistake.
+    variables_known: bool
+    #: Parameters of `defaults` that the model of some job has.
+    fitting: set[str] = field(default_factory=set)
+    #: Parameters of `defaults` that some models do not have, and these models by name.
+    strange: dict[str, tuple[Entry, dict[str, Model]]] = field(default_factory=dict)
+    _parameters: Parameters = field(default_factory=Parameters)
+    _models: dict[str, tuple[Model, ...]] = field(default_factory=dict)
+
+    def resolve(self, one: Combination) -> Resolved | None:
+        """What a combination generates with; None where there were problems."""
+        model = self._model(one)
+        prompt = self._prompt(one, model)
+        params = self._params(one, model)
+        references = self._references(one, model)
+        if model is None or prompt is None or params is None or references is None:
+            return None
+        return Resolved(model, prompt, params, references)
+
+    def report_strange_defaults(self) -> None:
+        """Report parameters of `defaults` that no job's model has."""
+        for key, (entry, models) in self.strange.items():
+            if key not in self.fitting:
+                fault = unknown_parameter(key, list(models.values()))
+                place = _name_place(entry)
+                self.findings.report(place, fault.code, fault.message, fault.hint)
+
+    def filled(self, entry: Entry, one: Combination) -> Entry | None:
+        """The entry with its variables filled in; None where that is not possible.
+
+        An entry that is one variable and nothing else becomes what the variable stands for, type
+        and place included.
+        """
+        text = entry.value
+        # A cell is data: what looks like a variable in it is text.
+        if not isinstance(text, str) or "{{" not in text or entry.path[:1] == ("rows",):
+            return entry
+        if not self._variables_fit(entry, one):
+            return None
+        whole = templates.whole_variable(text)
+        if whole is not None:
+            return one.variables[whole]._replace(is_text=True)
+        values = {name: one.variables[name].value for name in templates.names_in(text)}
+        made = templates.fill(text, values)
+        if made is None:
+            most = templates.MAX_CHARACTERS
+            self.findings.report(
+                entry.place, "too-long", f"the text grows beyond {most} characters"
+            )
+            return None
+        return entry._replace(value=made, is_text=True)
+
+    def _variables_fit(self, entry: Entry, one: Combination) -> bool:
+        fits = True
+        for name in templates.names_in(entry.value):
+            if name not in one.variables:
+                fits = False
+                if self.variables_known:
+                    self._report_unknown(name, entry, one)
+        if templates.is_unfinished(entry.value):
+            fits = False
+            hint = "write {{name}}, with the name of a variable and nothing else"
+            self.findings.report(entry.place, "bad-template", "`{{` opens no variable here", hint)
+        return fits
+
+    def _report_unknown(self, name: str, entry: Entry, one: Combination) -> None:
+        known = list(one.variables)
+        guess = nearest(name, known)
+        listed = ", ".join(sorted(known)[:10])
+        hint = f"known: {listed}" if known else "define it under `vars`"
+        hint = f"did you mean `{guess}`?" if guess else hint
+        self.findings.report(
+            entry.place, "unknown-variable", f"the variable `{name}` is not defined", hint
+        )
+
+    # --- one function for each part of a job ---------------------------------------------------
+
+    def _missing(self, one: Combination, name: str, hint: str) -> None:
+        if not one.draft.suspect:
+            self.findings.report(one.draft.place, "missing-key", f"`{name}` is missing", hint)
+
+    def _model(self, one: Combination) -> Model | None:
+        entry = one.fields.get("model")
+        if entry is None:
+            self._missing(one, "model", "name it here or under `defaults`")
+            return None
+        filled = self.filled(entry, one)
+        if filled is None:
+            return None
+        name = str(filled.value)
+        if name not in self._models:
+            self._models[name] = self.catalog.candidates(name)
+        candidates = self._models[name]
+        if len(candidates) != 1:
+            self._report_model(filled, name, candidates)
+            return None
+        return candidates[0]
+
+    def _report_model(self, entry: Entry, name: str, candidates: tuple[Model, ...]) -> None:
+        if candidates:
+            names = ", ".join(model.name for model in candidates)
+            message = f"several providers have `{name}`"
+            self.findings.report(entry.place, "ambiguous-model", message, f"write one of {names}")
+            return
+        models = self.catalog.models.values()
+        known = [*(model.model for model in models), *self.catalog.models]
+        guess = nearest(name, known)
+        listed = ", ".join(sorted({model.model for model in models}))
+        hint = f"did you mean `{guess}`?" if guess else f"known: {listed}"
+        self.findings.report(entry.place, "unknown-model", f"no model is called `{name}`", hint)
+
+    def _prompt(self, one: Combination, model: Model | None) -> str | None:
+        entry = one.fields.get("prompt")
+        if entry is None:
+            self._missing(one, "prompt", "write it here, or `prompts`, or under `defaults`")
+            return None
+        filled = self.filled(entry, one)
+        if filled is None:
+            return None
+        prompt = as_text(filled.value)
+        of_job = f" of {one.key}" if prompt != entry.value else ""
+        if not prompt.strip():
+            message = f"the prompt{of_job} is empty"
+            self.findings.report(entry.place, "empty", message, "write what is to be seen")
+            return None
+        limit = model.prompt_limit if model is not None else None
+        if model is not None and limit is not None and len(prompt) > limit:
+            message = (
+                f"the prompt{of_job} has {len(prompt)} characters; "
+                f"{model.model} takes at most {limit}"
+            )
+            self.findings.report(entry.place, "too-long", message, "shorten it")
+            return None
+        return prompt
+
+    def _params(self, one: Combination, model: Model | None) -> Mapping[str, Value] | None:
+        stated: list[tuple[str, Data, bool]] = []
+        places: dict[str, Entry] = {}
+        complete = True
+        for key, entry in one.params.items():
+            if model is not None and self._is_strange_default(key, entry, one, model):
+                continue
+            filled = self.filled(entry, one)
+            if filled is None:
+                complete = False
+                continue
+            stated.append((key, filled.value, filled.is_text))
+            places[key] = filled
+        if model is None:
+            return None
+        checked = self._parameters.check(model, tuple(stated))
+        for fault in checked.faults:
+            self._report_param(fault, one, places)
+        return checked.wire if complete and not checked.faults else None
+
+    def _is_strange_default(self, key: str, entry: Entry, one: Combination, model: Model) -> bool:
+        """Whether a parameter of `defaults` is left out, as it is another model's."""
+        if key not in one.draft.defaulted or one.draft.params.get(key) is not entry:
+            return False
+        if model.param(key) is not None:
+            self.fitting.add(key)
+            return False
+        self.strange.setdefault(key, (entry, {}))[1][model.name] = model
+        return True
+
+    def _report_param(self, fault: Fault, one: Combination, filled: Mapping[str, Entry]) -> None:
+        if not fault.path:
+            if not one.draft.suspect:
+                self.findings.report(one.draft.place, fault.code, fault.message, fault.hint)
+            return
+        key = str(fault.path[0])
+        place = _name_place(one.params[key]) if fault.key else filled[key].place
+        self.findings.report(place, fault.code, fault.message, fault.hint)
+
+    def _references(self, one: Combination, model: Model | None) -> tuple[Reference, ...] | None:
+        entry = one.fields.get("references")
+        return self.references.read(
+            entry, model, lambda inner: self.filled(inner, one), one.draft, self.findings
+        )
+
+
+def _name_place(entry: Entry) -> Place:
+    """Where the name of a parameter stands: its key, its axis or its column."""
+    path = entry.path[:-1] if isinstance(entry.path[-1], int) else entry.path
+    return Place(entry.source, path, key=True)

@@ -1,0 +1,1 @@
+"""Manifest and ledger to plan: pure decisions, nothing sent, nothing written."""

@@ -1,0 +1,106 @@
+"""Plans as JSON: what `plan --json` prints, and saved plans that a run applies or refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import PlanDrift, UsageError
+from orchestrator.plan.cost import budget_problems, cost_document
+from orchestrator.plan.duration import forecast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from orchestrator.ledger.store import Row, Spend
+    from orchestrator.plan.plan import Plan
+
+SCHEMA_VERSION = 1
+
+
+def plan_document(
+    plan: Plan,
+    rows: Sequence[Row] = (),
+    spend: Mapping[str, Spend] | None = None,
+    attempts_made: int = 0,
+) -> dict[str, Any]:
+    """`plan --json` without `requests`."""
+    problems = budget_problems(plan, spend or {}, attempts_made)
+    duration = forecast(plan, rows)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "campaign": plan.manifest.campaign,
+        "jobs": plan.counts(),
+        "cost": cost_document(plan),
+        "budget": {"fits": not problems, "problems": list(problems)},
+        "duration": {"p50_s": duration.p50, "p90_s": duration.p90, "basis": duration.basis},
+        "fingerprint": plan.fingerprint,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan that was saved: which manifest, how it was called, and what it would send."""
+
+    #: Absolute path.
+    manifest: str
+    fingerprint: str
+    #: Key to fingerprint of every job.
+    jobs: Mapping[str, str]
+    #: `sandbox`, `run_dir`, `select`, `limit` of the call that saved it.
+    options: Mapping[str, Any]
+
+
+def save(plan: Plan, path: Path, options: Mapping[str, Any]) -> None:
+    """Write a plan that `run --plan` applies."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "manifest": str(plan.manifest.path),
+        "campaign": plan.manifest.campaign,
+        "fingerprint": plan.fingerprint,
+        "options": dict(options),
+        "jobs": {entry.job.key: entry.job.fingerprint for entry in plan.entries},
+    }
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> SavedPlan:
+    """Read a saved plan.
+
+    Raises UsageError where the file is none.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema_version"] != SCHEMA_VERSION:
+            raise UsageError(f"{path}: saved by another version; save the plan again")
+        return SavedPlan(
+            document["manifest"], document["fingerprint"], document["jobs"], document["options"]
+        )
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: this is no plan that `plan --save` wrote") from error
+
+
+def check_drift(saved: SavedPlan, plan: Plan) -> None:
+    """Assert that a plan made now is the one that was saved.
+
+    Raises PlanDrift, naming the first jobs that differ.
+    """
+    if saved.fingerprint == plan.fingerprint:
+        return
+    now = {entry.job.key: entry.job.fingerprint for entry in plan.entries}
+    changed = [key for key in now if saved.jobs.get(key) not in (now[key], None)]
+    added = [key for key in now if key not in saved.jobs]
+    removed = [key for key in saved.jobs if key not in now]
+    parts = [
+        f"{len(keys)} {word} ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"
+        for word, keys in (("changed", changed), ("added", added), ("removed", removed))
+        if keys
+    ]
+    raise PlanDrift(
+        f"the manifest no longer matches the saved plan: {'; '.join(parts) or 'new order'}. "
+        f"Nothing was sent. Save the plan again and look at it."
+    )

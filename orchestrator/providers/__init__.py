@@ -1,0 +1,1 @@
+"""Translators between jobs and the providers' APIs, and the one place that sends."""

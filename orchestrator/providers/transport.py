@@ -1,0 +1,304 @@
+"""The one place that sends requests to a provider, and adds its credential to them.
+
+A create goes out at most once: no redirects, no connection reuse, no repetition. What matters
+after a failure is whether the request may have left this machine, and that is all a failure says:
+`NotSent` (provably not) or `Lost` (perhaps).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+import aiohttp
+from yarl import URL
+
+from orchestrator.errors import CredentialsError
+from orchestrator.providers.base import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import SimpleNamespace, TracebackType
+
+    from orchestrator.providers.base import Request, Upload
+    from orchestrator.providers.origins import Origin
+
+#: Longest reply body that is read, in bytes, also after decompression.
+BODY_CAP = 4 * 1024 * 1024
+
+#: Failures of aiohttp that come before the first byte of a request.
+_BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,  # DNS, refused, unreachable, TLS, certificates
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+#: First match wins.
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "the host name cannot be resolved"),
+    (aiohttp.ClientConnectorCertificateError, "the server's certificate is not valid"),
+    (aiohttp.ClientSSLError, "the TLS connection failed"),
+    (aiohttp.ClientConnectorError, "no connection could be made"),
+    (aiohttp.ConnectionTimeoutError, "no connection was made in time"),
+    (aiohttp.ServerFingerprintMismatch, "the server's certificate is not the expected one"),
+    (TimeoutError, "no reply came in time"),
+    (aiohttp.ServerDisconnectedError, "the server closed the connection without a reply"),
+    (aiohttp.ClientPayloadError, "the reply was cut off"),
+    (aiohttp.ClientResponseError, "the reply is not readable HTTP"),
+    (aiohttp.InvalidURL, "the URL is not valid"),
+    (aiohttp.NonHttpUrlClientError, "the URL is not http"),
+    (OSError, "the connection was reset"),
+)
+
+
+class TransportError(Exception):
+    """No whole reply came. `reason` is short, and free of secrets and URLs."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class NotSent(TransportError):
+    """Nothing of the request left this machine."""
+
+
+class Lost(TransportError):
+    """The request may have arrived, and its reply did not, or not whole."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far one traced request has come."""
+
+    on_sent: Callable[[], None] | None = None
+    #: Moved on with every piece of an upload.
+    deadline: asyncio.Timeout | None = None
+    patience: float = 0.0
+    sent: bool = False
+
+    def headers(self) -> None:
+        """Note that bytes are about to be handed to the socket."""
+        self.sent = True
+        if self.on_sent is not None:
+            self.on_sent()
+
+    def moved(self) -> None:
+        """Note that a piece of the body is on its way."""
+        if self.deadline is not None and not self.deadline.expired():
+            now = asyncio.get_running_loop().time()
+            self.deadline.reschedule(now + self.patience)
+
+
+class Transport:
+    """Sends one account's requests to its own origin, as an async context manager.
+
+    `create_timeout` and `connect_timeout` are seconds; the first covers a whole create, the
+    second its way to a connection. Raises CredentialsError for a key that no header can carry.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        credential: str,
+        *,
+        create_timeout: float,
+        connect_timeout: float = 30,
+    ) -> None:
+        if not credential or not credential.isascii() or not credential.isprintable():
+            raise CredentialsError(
+                "the key is empty or holds characters that no key has: copy it again"
+            )
+        self._origin = origin
+        self._authorization = f"Bearer {credential.strip()}"
+        self._connect_timeout = connect_timeout
+        self._create_timeout = aiohttp.ClientTimeout(total=create_timeout, connect=connect_timeout)
+        self._upload_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
+
+    async def __aenter__(self) -> Transport:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_note_headers)
+        trace.on_request_chunk_sent.append(_note_chunk)
+        # A connection of its own for each create: on one kept alive, a reset cannot be told from
+        # the server having closed it long before.
+        self._once = _session(aiohttp.TCPConnector(force_close=True, limit=0), [trace])
+        self._kept = _session(aiohttp.TCPConnector(limit=0), [])
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._once.close()
+        await self._kept.close()
+
+    async def create(self, request: Request, *, on_sent: Callable[[], None] | None = None) -> Reply:
+        """Send one create, once.
+
+        `on_sent` is called just before the first byte is handed to the socket: from then on the
+        request may have left. Raises NotSent or Lost; ValueError for a method other than POST,
+        because aiohttp repeats the idempotent ones by itself.
+        """
+        if request.method != "POST":
+            raise ValueError(f"a create is a POST, not {request.method}")
+        progress = _Progress(on_sent)
+        try:
+            async with self._once.request(
+                request.method,
+                self._url(request.path),
+                data=request.body,
+                headers=self._headers(request),
+                allow_redirects=False,
+                timeout=self._create_timeout,
+                trace_request_ctx=progress,
+            ) as response:
+                return await _reply(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise translate(error, sent=progress.sent) from None
+
+    async def ask(self, request: Request, *, timeout: float = 60) -> Reply:
+        """Send a poll, an upload or a balance request, which may be repeated freely.
+
+        `timeout` is in seconds: of the whole request, but for an upload the longest time without
+        progress. Raises NotSent or Lost; OSError where the file to upload cannot be opened.
+        """
+        if request.upload is not None:
+            return await self._upload(request, request.upload, timeout)
+        try:
+            async with self._kept.request(
+                request.method,
+                self._url(request.path),
+                data=request.body,
+                headers=self._headers(request),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout, connect=self._connect_timeout),
+            ) as response:
+                return await _reply(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise translate(error, sent=False) from None
+
+    async def _upload(self, request: Request, upload: Upload, timeout: float) -> Reply:
+        file = await asyncio.to_thread(_opened, upload.path)
+        try:
+            async with asyncio.timeout(timeout) as deadline:
+                progress = _Progress(deadline=deadline, patience=timeout)
+                async with self._once.request(
+                    request.method,
+                    self._url(request.path),
+                    data=_form(upload, file),
+                    headers=self._headers(request),
+                    allow_redirects=False,
+                    timeout=self._upload_timeout,
+                    trace_request_ctx=progress,
+                ) as response:
+                    return await _reply(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise translate(error, sent=progress.sent) from None
+        finally:
+            file.close()
+
+    def _url(self, path: str) -> URL:
+        """The URL of a path, verbatim: nothing in it is decoded, encoded or normalised again."""
+        return URL(self._origin.url(path), encoded=True)
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        return {
+            **request.headers,
+            "Accept-Encoding": "identity",
+            "Authorization": self._authorization,
+        }
+
+
+def translate(error: BaseException, *, sent: bool) -> TransportError:
+    """What a failure of aiohttp or of a socket means: NotSent or Lost.
+
+    `sent` says that bytes were handed to the socket, whatever the failure claims.
+    """
+    reason = next((text for kind, text in _REASONS if isinstance(error, kind)), "the request broke")
+    if isinstance(error, _BEFORE_SENDING) and not sent:
+        return NotSent(reason)
+    return Lost(reason)
+
+
+def _session(
+    connector: aiohttp.TCPConnector, traces: list[aiohttp.TraceConfig]
+) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        trace_configs=traces,
+    )
+
+
+async def _note_headers(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestHeadersSentParams,
+) -> None:
+    context.trace_request_ctx.headers()
+
+
+async def _note_chunk(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _params: aiohttp.TraceRequestChunkSentParams,
+) -> None:
+    context.trace_request_ctx.moved()
+
+
+async def _reply(response: aiohttp.ClientResponse) -> Reply:
+    """A whole reply. Raises Lost for a body that is too large or cannot be decoded."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > BODY_CAP:
+            raise Lost(f"the reply is larger than {BODY_CAP} bytes")
+        chunks.append(chunk)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    body = _decoded(b"".join(chunks), headers.get("content-encoding", "identity"))
+    return Reply(response.status, headers, body)
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """The body without a compression that nobody asked for. Raises Lost where that fails.
+
+    A create's reply may hold the only copy of a task id, so it is read all the same.
+    """
+    name = encoding.strip().lower()
+    if name in ("", "identity") or not body:
+        return body
+    if name not in ("gzip", "x-gzip", "deflate"):
+        raise Lost("the reply is compressed in an unknown way")
+    # 32 more than the window's bits: gzip and zlib are told apart by their first bytes.
+    inflater = zlib.decompressobj(zlib.MAX_WBITS + 32)
+    try:
+        plain = inflater.decompress(body, BODY_CAP + 1)
+    except zlib.error:
+        raise Lost("the reply's compression is broken") from None
+    if len(plain) > BODY_CAP:
+        raise Lost(f"the reply is larger than {BODY_CAP} bytes")
+    if not inflater.eof:
+        raise Lost("the reply was cut off")
+    return plain
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    return open(path, "rb")  # noqa: PTH123 - closed by the upload
+
+
+def _form(upload: Upload, file: BinaryIO) -> aiohttp.FormData:
+    """The multipart body: plain fields first, then the file, read from disk as it goes out."""
+    form = aiohttp.FormData()
+    for name, value in upload.fields.items():
+        form.add_field(name, value)
+    form.add_field("file", file, filename=upload.name, content_type=upload.mime_type)
+    return form

@@ -1,0 +1,1 @@
+"""Ledger rows as pages and tables for people."""
