@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ManifestError
+from orchestrator.manifest.builder import SourceError
 from orchestrator.manifest.drafts import Entry, drafts_of, sound_layer
 from orchestrator.manifest.expand import Expander
 from orchestrator.manifest.header import check_names, read_budget, read_limits
@@ -14,7 +15,7 @@ from orchestrator.manifest.model import Manifest
 from orchestrator.manifest.problems import Findings, Place
 from orchestrator.manifest.reference_lists import ReferenceLists
 from orchestrator.manifest.resolve import Resolver
-from orchestrator.manifest.source import Source, SourceError, parse, read_text
+from orchestrator.manifest.source import Source, parse, read_text
 from orchestrator.manifest.structure import document_faults, job_faults
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def _read_jobs(
     )
     expander = Expander(path.absolute().parent, PurePath(path).parent, resolver, findings)
     specs = _expand(source, jobs, faults, faults_by_job, expander)
-    resolver.report_strange_defaults()
+    defaults = document.get("defaults")
+    resolver.report_strange_defaults(defaults.get("model") if isinstance(defaults, dict) else None)
     return specs
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.jobs import JobSpec
 from orchestrator.manifest import templates
+from orchestrator.manifest.builder import SourceError
 from orchestrator.manifest.identity import RESERVED, identity_of, slug
 from orchestrator.manifest.multiply import Axis, Combination, axes_of, combinations
 from orchestrator.manifest.problems import Place
 from orchestrator.manifest.rows import EXTENSIONS, is_table, read_table
-from orchestrator.manifest.source import SourceError
 from orchestrator.manifest.tables import ID_COLUMN, PARAM_COLUMN
 
 if TYPE_CHECKING:

@@ -148,9 +148,14 @@ class _Row:
 
 def _row(table: Table, number: int) -> _Row:
     cells = {
-        name: Entry(cell, table, ("rows", number, name), table.is_text)
+        # A nested cell is a problem of the table, and no variable is missing because of it.
+        name: Entry(
+            None if isinstance(cell, dict | list) else cell,
+            table,
+            ("rows", number, name),
+            table.is_text,
+        )
         for name, cell in table.rows[number].items()
-        if not isinstance(cell, dict | list)
     }
     params = {
         name.removeprefix(PARAM_COLUMN): entry

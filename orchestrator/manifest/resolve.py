@@ -60,10 +60,14 @@ class Resolver:
             return None
         return Resolved(model, prompt, params, references)
 
-    def report_strange_defaults(self) -> None:
-        """Report parameters of `defaults` that no job's model has."""
+    def report_strange_defaults(self, own_model: object) -> None:
+        """Report parameters of `defaults` that neither a job's model has nor `own_model`.
+
+        `own_model` is the model that `defaults` names.
+        """
+        own = self.catalog.candidates(own_model) if isinstance(own_model, str) else ()
         for key, (entry, models) in self.strange.items():
-            if key not in self.fitting:
+            if key not in self.fitting and not any(model.param(key) for model in own):
                 fault = unknown_parameter(key, list(models.values()))
                 place = _name_place(entry)
                 self.findings.report(place, fault.code, fault.message, fault.hint)
@@ -166,6 +170,10 @@ class Resolver:
             message = f"the prompt{of_job} is empty"
             self.findings.report(entry.place, "empty", message, "write what is to be seen")
             return None
+        if "{{" in prompt:
+            message = "a value that was filled into the prompt holds a `{{`, which stays as it is"
+            hint = "values are not searched for variables; write the text out"
+            self.findings.warn(entry.place, "literal-braces", message, hint)
         limit = model.prompt_limit if model is not None else None
         if model is not None and limit is not None and len(prompt) > limit:
             message = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.manifest.delimited_rows import read_delimited
 from orchestrator.manifest.json_rows import read_json_lines
-from orchestrator.manifest.source import SourceError, read_text
+from orchestrator.manifest.source import read_text
 from orchestrator.manifest.text_rows import read_lines
 from orchestrator.manifest.yaml_rows import read_yaml_rows
 
@@ -43,6 +43,3 @@ def read_table(path: FilePath, file: str) -> Table:
     """
     text = read_text(path, file)
     return _READERS[path.suffix.lower()](text, file)
-
-
-__all__ = ["EXTENSIONS", "SourceError", "is_table", "read_table"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,10 @@ async def answer(
 @web.middleware
 async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Note every request in the log, also one that ended in a cut connection."""
+    world = request.app[WORLD]
+    task = asyncio.current_task()
+    assert task is not None, "a request is answered in a task"
+    world.answering.add(task)
     at = time.monotonic()
     status: int | None = None
     try:
@@ -81,7 +86,8 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
     else:
         return reply
     finally:
-        request.app[WORLD].log.requests.append(
+        world.answering.discard(task)
+        world.log.requests.append(
             Request(
                 at=at,
                 method=request.method,

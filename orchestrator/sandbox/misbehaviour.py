@@ -118,8 +118,8 @@ async def _slow(request: web.Request, fault: Fault, real: web.Response) -> web.S
     a_second = fault.argument or 100
     step = max(1, a_second // 10)
     for start in range(0, len(body), step):
-        await stream.write(body[start : start + step])
         await anyio.sleep(step / a_second)
+        await stream.write(body[start : start + step])
     return stream
 
 

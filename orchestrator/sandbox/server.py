@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-#: Seconds that requests get to end when the sandbox stops: callbacks and hanging ones never would.
-SHUTDOWN_SECONDS = 0.1
+#: Seconds that cancelled requests get to end when the sandbox stops.
+SHUTDOWN_SECONDS = 0.5
 
 #: The largest JSON body that is read, in bytes. Uploads are read piece by piece.
 LARGEST_BODY = 8 * 1024 * 1024
@@ -139,6 +139,7 @@ class Sandbox:
                 f"port {self._port} on {HOST} cannot be used: {error.strerror}; "
                 "name another one, or none to take any that is free"
             ) from error
+        stack.callback(world.stop)
         port = runner.addresses[0][1]
         return f"http://{HOST}:{port}"
 

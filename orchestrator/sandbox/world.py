@@ -17,6 +17,7 @@ from orchestrator.sandbox.faults import Future, Script, Subject, future
 from orchestrator.sandbox.tasks import Task, latency
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from orchestrator.catalog.spec import Catalog, Model
@@ -49,8 +50,15 @@ class World:
     #: Credits of the wallets that can run out, by provider.
     balance: Mapping[str, float]
     origin: str = ""
+    #: The requests that are being answered.
+    answering: set[asyncio.Task[object]] = field(default_factory=set)
     #: How often each task whose status flaps was looked at.
     looks: Counter[str] = field(default_factory=Counter)
+
+    def stop(self) -> None:
+        """Cut what is being answered: a callback or a hanging reply would never end."""
+        for answering in self.answering:
+            answering.cancel()
 
     def model(self, provider: str, name: object) -> Model | None:
         """A model of this provider, None where the catalogue has none of this name."""

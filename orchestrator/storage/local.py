@@ -121,9 +121,12 @@ class LocalStorage:
     async def _exchange(
         self, url: str, part: Part, final: Path, resume: Resume | None, client: Downloads
     ) -> Whole:
+        if resume is not None:
+            # Before the request: what arrives while nobody reads is lost when the rest is cut off.
+            await part.begin(resume.offset, resume.etag, resume.total)
         async with client.get(url, resume=resume) as incoming:
-            etag = resume.etag if resume and incoming.start else incoming.etag
-            await part.begin(incoming.start, etag, incoming.total)
+            if resume is None or incoming.start == 0:
+                await part.begin(0, incoming.etag, incoming.total)
             try:
                 await self._receive(incoming, part)
             except Transient:

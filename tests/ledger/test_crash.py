@@ -53,14 +53,15 @@ def test_five_kills_in_a_row_lose_nothing_that_was_awaited(tmp_path: Path) -> No
 
 def test_a_disk_that_fails_at_any_write_loses_nothing_that_was_awaited(tmp_path: Path) -> None:
     said: list[str] = []
-    size = 0
-    for extra in (40_000, 150_000, 700_001):
-        # Each round the files may grow by so many bytes beyond the largest that is there.
-        size = max([size, *(path.stat().st_size for path in tmp_path.glob("ledger.db*"))])
-        first_time = not (tmp_path / "ledger.db").exists()
-        lines = run_child(tmp_path, largest_file=8_000_000 if first_time else size + extra)
-        print(first_time, len(lines), lines[-1], size + extra)
+    limit = 8_000_000
+    for growth in (40_000, 300_001):
+        lines = run_child(tmp_path, largest_file=limit)
+        assert lines[-1] == "failed"
         said += lines
         check_against(tmp_path, said)
+        limit = growth + max(path.stat().st_size for path in tmp_path.glob("ledger.db*"))
+    said += run_child(tmp_path)
+    assert said[-1] == "done"
+    check_against(tmp_path, said)
     with inline(tmp_path) as ledger:
-        assert ledger.counts().get(State.SUBMITTED, 0) > 0
+        assert set(ledger.counts()) == {State.SUBMITTED}

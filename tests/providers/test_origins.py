@@ -60,7 +60,7 @@ def test_a_public_https_url_passes_and_http_does_not(host):
         "https://cdn.example.com /v", "https://cdn.example.com/\nv", "https://cdn.example.com:x/v",
         "https://[::1/v", "https://localhost/v", "https://api.localhost/v", "https://printer/v",
         "https://metadata.google.internal/v", "https://nas.local/v", "https://1.2.3.999/v",
-        "https://1.2.3.4.5/v", "https://127。0。0。1/v", "https://１２７.0.0.1/v",
+        "https://1.2.3.4.5/v", "https://127\u30020\u30020\u30021/v", "https://\uff11\uff12\uff17.0.0.1/v",
         "https://%31%32%37.0.0.1/v", "https://[fe80::1%25eth0]/v", "https://..../v",
     ],
 )  # fmt: skip

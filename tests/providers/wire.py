@@ -1,4 +1,4 @@
-"""A server of raw bytes on loopback, for replies that no well-behaved server can be made to send."""
+"""A server of raw bytes on loopback, for replies that no well-behaved server sends."""
 
 from __future__ import annotations
 

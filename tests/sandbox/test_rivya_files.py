@@ -37,14 +37,10 @@ async def test_a_video_brings_its_duration_and_a_token_that_creates_need(client)
     uploaded = (await upload(client, MP4, "a.mp4", kind="video", model="happyhorse-1-0")).json
     assert uploaded["duration_seconds"] == 2.0
     item = {"url": uploaded["url"], "kind": "video"}
-    without = await client.generate(
-        model="happyhorse-1-0", params={"referenceMediaItems": [item]}
-    )
+    without = await client.generate(model="happyhorse-1-0", params={"referenceMediaItems": [item]})
     assert "durationToken" in without.json["error"]["message"]
     item["durationToken"] = uploaded["duration_token"]
-    accepted = await client.generate(
-        model="happyhorse-1-0", params={"referenceMediaItems": [item]}
-    )
+    accepted = await client.generate(model="happyhorse-1-0", params={"referenceMediaItems": [item]})
     assert accepted.status == 201
 
 

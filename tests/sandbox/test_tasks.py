@@ -38,7 +38,13 @@ def tasks():
 
 @pytest.mark.parametrize(
     ("now", "standing"),
-    [(100, "queued"), (101.9, "queued"), (102, "processing"), (110, "succeeded"), (1e9, "succeeded")],
+    [
+        (100, "queued"),
+        (101.9, "queued"),
+        (102, "processing"),
+        (110, "succeeded"),
+        (1e9, "succeeded"),
+    ],
 )
 def test_a_task_goes_its_way_by_the_clock(now, standing):
     assert task().standing(now) == standing

@@ -31,7 +31,9 @@ def test_a_file_is_what_its_first_bytes_say(content, kind, mime_type):
 
 def test_a_duration_is_read_from_the_movie_header():
     assert duration(media.clip("1:1")) == 2.0
-    long_form = b"mvhd\x01\0\0\0" + bytes(16) + (1000).to_bytes(4, "big") + (7500).to_bytes(8, "big")
+    long_form = (
+        b"mvhd\x01\0\0\0" + bytes(16) + (1000).to_bytes(4, "big") + (7500).to_bytes(8, "big")
+    )
     assert duration(long_form + bytes(8)) == 7.5
 
 

@@ -1,0 +1,353 @@
+"""How a run stands, on stderr while it goes on, and what came of it at the end.
+
+On a terminal a small live display; elsewhere one plain line at most every half minute. What is
+shown is a `Snapshot`, a pure reading of the engine's own counts; nothing here changes a run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+
+from orchestrator.engine.tally import Reason
+from orchestrator.jobs import State
+from orchestrator.plan.cost import amount
+from orchestrator.providers.replies import clean
+from orchestrator.report.figures import counted, size, span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from orchestrator.engine.account import Account
+    from orchestrator.engine.clock import Clock
+    from orchestrator.engine.tally import Tally
+
+Mode = Literal["auto", "plain", "none"]
+
+#: Seconds between two refreshes of the live display, and between two plain lines.
+REFRESH = 0.5
+PLAIN_EVERY = 30.0
+#: What the live display shows at most, so that it fits a terminal of 24 lines.
+MOST_ACCOUNTS = 6
+MOST_WAITS = 4
+#: How many jobs one reason names at the end.
+MOST_TEXTS = 5
+
+_RUNNING = (State.SUBMITTING, State.SUBMITTED, State.GENERATED)
+
+#: What to do about each reason for which a run ends early.
+_NEXT_STEPS = {
+    Reason.STORAGE: "Mend that, then run the same command again: what is paid for is fetched.",
+    Reason.CREDENTIALS: "Check the keys with `orchestrator doctor`, then run the same command again.",
+    Reason.BUDGET: "Raise the budget or top up the balance, then run the same command again.",
+    Reason.UNFINISHED: "Run the same command again: it goes on there and pays for nothing twice.",
+    Reason.STOPPED: "Run the same command again: it resumes and pays for nothing twice.",
+}
+
+
+class Watched(Protocol):
+    """What is read of a running campaign (see `engine.campaign.Campaign`)."""
+
+    @property
+    def tally(self) -> Tally:
+        """Counts as they stand now."""
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts of this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What one provider's attempts count for now, over the run folder's whole life."""
+
+    provider: str
+    #: In credits; what is reserved counts like what is spent.
+    charged: float
+    #: The manifest's cap, None where there is none.
+    cap: float | None
+    #: Some model's price stands in no table, so that `charged` may leave something out.
+    unpriced: bool
+    slots_held: int
+    slots_most: int
+
+    def __str__(self) -> str:
+        """Like `rivya 1,934 of 2,000 credits`; an unknown price is never shown as 0."""
+        of_cap = "" if self.cap is None else f" of {amount(self.cap)}"
+        if not self.unpriced:
+            return f"{self.provider} {amount(self.charged)}{of_cap} credits"
+        if self.charged:
+            return f"{self.provider} at least {amount(self.charged)}{of_cap} credits"
+        return f"{self.provider} cost unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that the run waits for."""
+
+    what: str
+    #: For how long still, None where nobody knows.
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        return self.what if self.seconds is None else f"{self.what}, {_whole(self.seconds)} more"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How a run stands at one moment. Counts are jobs of the manifest."""
+
+    total: int
+    stored: int
+    #: On the wire, at the provider, or on the way to disk.
+    running: int
+    planned: int
+    failed: int
+    quarantined: int
+    unknown: int
+    downloading: int
+    #: Bytes that this run brought to disk.
+    bytes_now: int
+    #: Seconds since the run began.
+    elapsed: float
+    spending: tuple[Spending, ...]
+    waiting: tuple[Waiting, ...]
+
+    def without_time(self) -> Snapshot:
+        """The same, apart from what changes while nothing happens."""
+        waiting = tuple(Waiting(wait.what) for wait in self.waiting)
+        return replace(self, elapsed=0.0, waiting=waiting)
+
+
+def snapshot(campaign: Watched, now: float, *, started: float, total: int) -> Snapshot:
+    """Read a campaign's counts; `now` and `started` are on the engine's clock, in seconds.
+
+    `total` counts the jobs of the run before the ledger does; the ledger's own number wins once
+    it is larger, so that nothing is ever more than the whole.
+    """
+    counts = campaign.tally.counts
+    running = sum(counts[state] for state in _RUNNING)
+    ended = (State.STORED, State.FAILED, State.QUARANTINED, State.UNKNOWN)
+    total = max(total, sum(counts.values()))
+    return Snapshot(
+        total=total,
+        stored=counts[State.STORED],
+        running=running,
+        planned=total - running - sum(counts[state] for state in ended),
+        failed=counts[State.FAILED],
+        quarantined=counts[State.QUARANTINED],
+        unknown=counts[State.UNKNOWN],
+        downloading=campaign.tally.downloading,
+        bytes_now=campaign.tally.bytes_now,
+        elapsed=max(now - started, 0.0),
+        spending=tuple(_spending(account) for account in campaign.accounts),
+        waiting=(*_stopping(campaign), *_waits(campaign.accounts, now)),
+    )
+
+
+def _spending(account: Account) -> Spending:
+    name, budget = account.provider.name, account.run.budget
+    return Spending(
+        provider=name,
+        charged=budget.charged.get(name, 0.0),
+        cap=budget.caps.credits.get(name),
+        unpriced=any(model.price is None for model in account.models.values()),
+        slots_held=account.slots.held,
+        slots_most=account.slots.most,
+    )
+
+
+def _stopping(campaign: Watched) -> Iterator[Waiting]:
+    """What a run that creates nothing more still waits for."""
+    if not any(account.run.stopping for account in campaign.accounts):
+        return
+    on_the_wire = campaign.tally.on_the_wire
+    if on_the_wire:
+        creates = counted(on_the_wire, "create")
+        yield Waiting(f"stopping: {creates} on the wire, perhaps paid, waiting for the answer")
+    else:
+        yield Waiting("stopping: no new creates, saving what is under way")
+
+
+def _waits(accounts: Sequence[Account], now: float) -> Iterator[Waiting]:
+    if any(account.run.no_room for account in accounts):
+        yield Waiting("the disk is full: creates wait until there is room")
+    for account in accounts:
+        name = account.provider.name
+        if account.halted:
+            yield Waiting(f"{name} creates nothing more: it needs you, see the end of this run")
+            continue
+        if account.gate.closed_for:
+            yield Waiting(f"{name} is rate limited or in trouble", account.gate.closed_for)
+        elif account.poll_gate.closed_for:
+            yield Waiting(f"{name} answers no looks", account.poll_gate.closed_for)
+        if account.unknowns.paused:
+            until = account.unknowns.paused_until
+            yield Waiting(f"{name} is paused after unknown creates", _left(until, now))
+        for model, breaker in account.channels.items():
+            if breaker.paused:
+                yield Waiting(f"{model} is paused: dead channel", _left(breaker.paused_until, now))
+
+
+def _left(until: float | None, now: float) -> float | None:
+    """Seconds until then; None once it has come, when a probe is under way."""
+    return until - now if until is not None and until > now else None
+
+
+def line(snap: Snapshot) -> str:
+    """A snapshot as one plain line."""
+    parts = [f"{snap.stored:,} of {snap.total:,} stored"]
+    parts += [f"{count:,} {word}" for word, count in _others(snap) if count]
+    groups = [
+        f"{_whole(snap.elapsed)}: {', '.join(parts)}",
+        ", ".join(str(spending) for spending in snap.spending),
+        ", ".join(str(wait) for wait in snap.waiting),
+    ]
+    return clean("; ".join(group for group in groups if group))
+
+
+def _others(snap: Snapshot) -> tuple[tuple[str, int], ...]:
+    return (
+        ("running", snap.running),
+        ("planned", snap.planned),
+        ("failed", snap.failed),
+        ("quarantined", snap.quarantined),
+        ("unknown", snap.unknown),
+    )
+
+
+def _whole(seconds: float) -> str:
+    return span(int(seconds))
+
+
+def moves(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a stream is a terminal that may show colour and motion."""
+    if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+async def show(campaign: Watched, *, mode: Mode, stream: TextIO, total: int, clock: Clock) -> None:
+    """Show a run's progress on a stream until cancelled.
+
+    A stream that goes away, such as a closed terminal, ends the progress and never the run.
+    """
+    started = clock.now()
+
+    def look() -> Snapshot:
+        return snapshot(campaign, clock.now(), started=started, total=total)
+
+    try:
+        if mode == "none":
+            return
+        if mode == "auto" and moves(stream, os.environ):
+            await _show_live(look, stream, clock)
+        else:
+            await _show_plain(look, stream, clock)
+    except (OSError, ValueError):
+        # ValueError is what a closed file object raises.
+        return
+
+
+async def _show_plain(look: Callable[[], Snapshot], stream: TextIO, clock: Clock) -> None:
+    latest: Snapshot | None = None
+    try:
+        while True:
+            await clock.sleep(PLAIN_EVERY)
+            now = look()
+            if now.without_time() != latest:
+                latest = now.without_time()
+                print(line(now), file=stream, flush=True)
+    finally:
+        print(line(look()), file=stream, flush=True)
+
+
+async def _show_live(look: Callable[[], Snapshot], stream: TextIO, clock: Clock) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False
+    ) as display:
+        while True:
+            display.update(picture(look()), refresh=True)
+            await clock.sleep(REFRESH)
+
+
+def picture(snap: Snapshot) -> RenderableType:
+    """A snapshot for a terminal of 40 columns or more, in at most fifteen lines."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.text import Text
+
+    counts = Text.assemble((f"{snap.stored:,} of {snap.total:,} stored", "bold green"))
+    for word, count in _others(snap):
+        if count:
+            style = "bold red" if word in ("failed", "quarantined", "unknown") else ""
+            counts.append("  ").append(f"{count:,} {word}", style)
+    time_line = [_whole(snap.elapsed)]
+    if snap.bytes_now:
+        time_line.append(f"{size(snap.bytes_now)} stored now")
+    if snap.downloading:
+        time_line.append(f"{snap.downloading} downloading")
+    rows = [Text(clean(text), overflow="ellipsis") for text in _account_lines(snap)]
+    waits = [Text(clean(str(wait)), "yellow") for wait in snap.waiting[:MOST_WAITS]]
+    bar = ProgressBar(total=max(snap.total, 1), completed=snap.stored)
+    return Group(bar, counts, *rows, Text(", ".join(time_line), "dim"), *waits)
+
+
+def _account_lines(snap: Snapshot) -> list[str]:
+    return [
+        f"{spending}, {spending.slots_held} of {spending.slots_most} slots"
+        for spending in snap.spending[:MOST_ACCOUNTS]
+    ]
+
+
+def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
+    """The end of a run in a few lines: the verdict, why, what to do next, where the results lie."""
+    lines = [_verdict(tally, elapsed)]
+    for reason, texts in tally.reasons.items():
+        lines += [f"  {clean(text)}" for text in texts[:MOST_TEXTS]]
+        if len(texts) > MOST_TEXTS:
+            lines.append(f"  and {len(texts) - MOST_TEXTS:,} more: the report has them all")
+        lines.append(f"    {_NEXT_STEPS[reason]}")
+    lines += _left_over(tally, folder)
+    lines.append(f"Videos and results: {_shown(folder)}")
+    lines.append(f"Report: {_shown(folder / 'report.html')}")
+    return lines
+
+
+def _verdict(tally: Tally, elapsed: float) -> str:
+    total = sum(tally.counts.values())
+    parts = [f"{tally.counts[State.STORED]:,} of {counted(total, 'video')} stored"]
+    for state in State:
+        if state is not State.STORED and tally.counts[state]:
+            parts.append(f"{tally.counts[state]:,} {state}")
+    now = f"{tally.stored_now:,} of them now ({size(tally.bytes_now)})" if tally.stored_now else ""
+    return ", ".join([*parts, now] if now else parts) + f", in {span(elapsed)}."
+
+
+def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
+    """The next step for each kind of job that did not work out."""
+    unknown, failed = tally.counts[State.UNKNOWN], tally.counts[State.FAILED]
+    quarantined = tally.counts[State.QUARANTINED]
+    if unknown:
+        yield f"{counted(unknown, 'job')} may or may not have been paid for and wait for you:"
+        yield f"    orchestrator resolve {_shown(folder)}"
+    if failed:
+        yield f"{counted(failed, 'job')} failed; the report says why. For new attempts, run the"
+        yield "    same command with --select state:failed"
+    if quarantined:
+        yield f"{counted(quarantined, 'video')} did not verify. Run the same command again: it"
+        yield "    looks again and pays for nothing twice."
+
+
+def _shown(path: Path) -> str:
+    """A path ready to be pasted into a shell, without what a terminal would act on."""
+    return clean(shlex.quote(str(path)))

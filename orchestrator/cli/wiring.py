@@ -1,0 +1,155 @@
+"""Wiring: providers, keys, transports and stores, put together for the commands."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli.access import Key, find_key, origin_of, read_dotenv
+from orchestrator.errors import CredentialsError, UsageError
+from orchestrator.providers.base import WireReference
+from orchestrator.providers.origins import Origin, check_public_url, guarded_socket
+from orchestrator.providers.registry import provider as find_provider
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+    from pathlib import Path
+
+    from orchestrator.catalog.spec import Catalog
+    from orchestrator.engine.campaign import Access
+    from orchestrator.engine.clock import Clock
+    from orchestrator.jobs import Reference
+    from orchestrator.ledger.store import Row
+    from orchestrator.manifest.model import Limits
+    from orchestrator.plan.plan import Entry, Plan
+    from orchestrator.providers.base import TaskView
+
+#: The sandbox takes any key but `invalid`.
+SANDBOX_KEY = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Finds the key of each provider: in the sandbox, or as the environment says."""
+
+    #: The manifest's folder, whose `.env` counts.
+    folder: Path
+    #: Provider to base URL, while the sandbox serves.
+    sandbox: Mapping[str, str] | None = None
+
+    def find(self, name: str) -> Key | None:
+        """The provider's key; None where there is none."""
+        if self.sandbox is not None:
+            if name not in self.sandbox:
+                raise UsageError(f"the sandbox emulates no provider {name}")
+            return Key(SANDBOX_KEY, "sandbox", Origin.from_url(self.sandbox[name]))
+        settings = find_provider(name).settings
+        return find_key(settings, os.environ, read_dotenv(self.folder), self.folder)
+
+    def need(self, name: str) -> Key:
+        """The provider's key. Raises CredentialsError where there is none."""
+        key = self.find(name)
+        if key is None:
+            variable = find_provider(name).settings.key_variable
+            raise CredentialsError(
+                f"{name} needs a key: set {variable} in the environment or in a .env beside the "
+                f"manifest. Nothing was sent."
+            )
+        return key
+
+
+@asynccontextmanager
+async def opened(
+    keys: Mapping[str, Key], limits: Mapping[str, Limits], catalog: Catalog, clock: Clock
+) -> AsyncIterator[list[Access]]:
+    """Open what is needed to reach each provider, and close it afterwards."""
+    from orchestrator.engine.campaign import Access
+    from orchestrator.engine.fetching import FetchReference
+    from orchestrator.providers.transport import Transport
+    from orchestrator.storage.download import Downloads
+
+    async with AsyncExitStack() as stack:
+        accesses = []
+        for name, key in keys.items():
+            loopback = key.origin.loopback
+            downloads = await stack.enter_async_context(
+                Downloads(
+                    check_url=partial(check_public_url, loopback_allowed=loopback),
+                    open_socket=guarded_socket(loopback_allowed=loopback),
+                )
+            )
+            transport = await stack.enter_async_context(
+                Transport(key.origin, key.value, create_timeout=limits[name].create_timeout)
+            )
+            models = {
+                model.name: model for model in catalog.models.values() if model.provider == name
+            }
+            fetch = FetchReference(downloads, clock)
+            accesses.append(
+                Access(find_provider(name), transport, downloads, fetch, limits[name], models)
+            )
+        yield accesses
+
+
+def job_request(plan: Plan, entry: Entry) -> dict[str, Any]:
+    """One item of `requests` in `plan --json --requests`: what `run` would send for this job."""
+    import json
+
+    job = entry.job
+    provider = find_provider(job.provider)
+    references = [_planned(reference) for reference in job.spec.references]
+    model = plan.models[f"{job.provider}/{job.model}"]
+    request = provider.create(job, model, references, "")
+    return {
+        "key": job.key,
+        "fingerprint": job.fingerprint,
+        "provider": job.provider,
+        "model": job.model,
+        "method": request.method,
+        "url": origin_of(provider.settings, os.environ).url(request.path),
+        "body": json.loads(request.body or b"null"),
+    }
+
+
+def _planned(reference: Reference) -> WireReference:
+    """A reference as the create will carry it; what an upload will bring is not known yet."""
+    if reference.needs_upload:
+        url = f"upload:{reference.sha256 or reference.url}"
+        return WireReference(url, reference.kind, reference.name, reference.mime_type)
+    assert reference.url is not None
+    return WireReference(
+        reference.url,
+        reference.kind,
+        reference.name,
+        reference.mime_type,
+        reference.duration_seconds,
+        reference.duration_token,
+    )
+
+
+async def look_at_task(key: Key, row: Row, task_id: str, clock_timeout: float = 60) -> TaskView:
+    """How a task stands at its provider, by one free poll.
+
+    Raises UsageError where the provider does not answer.
+    """
+    from orchestrator.providers.base import PollTrouble
+    from orchestrator.providers.transport import Transport, TransportError
+
+    provider = find_provider(row.provider)
+    async with Transport(key.origin, key.value, create_timeout=clock_timeout) as transport:
+        try:
+            reply = await transport.ask(provider.poll([task_id]), timeout=clock_timeout)
+        except TransportError as error:
+            raise UsageError(f"{row.provider} could not be asked: {error.reason}") from None
+    answer = provider.read_poll([task_id], reply)
+    if isinstance(answer, PollTrouble):
+        raise UsageError(f"{row.provider} could not be asked: {answer.fault.message}")
+    return answer[task_id]
+
+
+def needed_keys(keys: Keys, names: Iterable[str]) -> dict[str, Key]:
+    """The keys of all these providers. Raises CredentialsError for the first that is missing."""
+    return {name: keys.need(name) for name in sorted(names)}
