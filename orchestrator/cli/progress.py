@@ -43,7 +43,7 @@ _RUNNING = (State.SUBMITTING, State.SUBMITTED, State.GENERATED)
 #: What to do about each reason for which a run ends early.
 _NEXT_STEPS = {
     Reason.STORAGE: "Mend that, then run the same command again: what is paid for is fetched.",
-    Reason.CREDENTIALS: "Check the keys with `orchestrator doctor`, then run the same command again.",
+    Reason.CREDENTIALS: "Check the keys (`orchestrator doctor`), then run the same command again.",
     Reason.BUDGET: "Raise the budget or top up the balance, then run the same command again.",
     Reason.UNFINISHED: "Run the same command again: it goes on there and pays for nothing twice.",
     Reason.STOPPED: "Run the same command again: it resumes and pays for nothing twice.",
@@ -315,7 +315,7 @@ def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
     for reason, texts in tally.reasons.items():
         lines += [f"  {clean(text)}" for text in texts[:MOST_TEXTS]]
         if len(texts) > MOST_TEXTS:
-            lines.append(f"  and {len(texts) - MOST_TEXTS:,} more: the report has them all")
+            lines.append(f"  and {len(texts) - MOST_TEXTS:,} more: the report lists every job")
         lines.append(f"    {_NEXT_STEPS[reason]}")
     lines += _left_over(tally, folder)
     lines.append(f"Videos and results: {_shown(folder)}")
@@ -326,11 +326,14 @@ def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
 def _verdict(tally: Tally, elapsed: float) -> str:
     total = sum(tally.counts.values())
     parts = [f"{tally.counts[State.STORED]:,} of {counted(total, 'video')} stored"]
-    for state in State:
-        if state is not State.STORED and tally.counts[state]:
-            parts.append(f"{tally.counts[state]:,} {state}")
-    now = f"{tally.stored_now:,} of them now ({size(tally.bytes_now)})" if tally.stored_now else ""
-    return ", ".join([*parts, now] if now else parts) + f", in {span(elapsed)}."
+    parts += [
+        f"{tally.counts[state]:,} {state}"
+        for state in State
+        if state is not State.STORED and tally.counts[state]
+    ]
+    if tally.stored_now:
+        parts.append(f"{size(tally.bytes_now)} brought to disk now")
+    return f"{', '.join(parts)}, in {span(elapsed)}."
 
 
 def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
@@ -350,4 +353,4 @@ def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
 
 def _shown(path: Path) -> str:
     """A path ready to be pasted into a shell, without what a terminal would act on."""
-    return clean(shlex.quote(str(path)))
+    return "".join(char if char.isprintable() else "\ufffd" for char in shlex.quote(str(path)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from orchestrator.engine.limits import RateMeter, Slots
+from orchestrator.engine.limits import SHORTEST_WAIT, RateMeter, Slots
 from orchestrator.engine.pauses import Breaker, Gate
 from orchestrator.engine.tally import Reason
 from orchestrator.jobs import State
@@ -88,6 +88,11 @@ class Account:
         queue = self._queues.setdefault(attempt.model_name, [])
         heapq.heappush(queue, (order, attempt.row, attempt))
         self.wake()
+
+    def may_send(self, attempt: OpenAttempt) -> bool:
+        """Whether a create that waited for its turn may still go: no pause began meanwhile."""
+        breakers = (self.unknowns, self.channel(attempt.model_name))
+        return all(not breaker.paused or breaker.probe == attempt.row for breaker in breakers)
 
     def channel(self, model_name: str) -> Breaker:
         """The breaker of one model."""
@@ -186,7 +191,7 @@ def is_new(attempt: OpenAttempt) -> bool:
 def _until(breaker: Breaker, now: float) -> float:
     if breaker.paused_until is None or breaker.probe is not None:
         return math.inf
-    return max(0.0, breaker.paused_until - now)
+    return max(SHORTEST_WAIT, breaker.paused_until - now)
 
 
 def open_account(
@@ -200,7 +205,7 @@ def open_account(
         limits,
         models,
         Slots(limits.in_flight),
-        RateMeter(limits.creates_per_minute, 60.0, run.clock),
+        RateMeter(limits.creates_per_minute, 60.0, run.clock, spread=True),
         RateMeter(limits.polls_per_second, 1.0, run.clock),
         Gate(run.clock),
         Gate(run.clock),

@@ -18,18 +18,26 @@ if TYPE_CHECKING:
 #: was sent, and the limit has to hold where it arrives.
 ARRIVAL_GUARD = 0.05
 
+#: Shortest wait, in seconds: sums of small times need not come out even.
+SHORTEST_WAIT = 0.001
+
 
 class RateMeter:
     """At most `limit` requests in every window of `window` seconds, first come first served.
 
     A limit below one is the same as one in a window so much longer. A request takes its place
     when it is admitted and is dated when it is sent, so that what waits between the two (a
-    durable intent, a connection) cannot squeeze the window.
+    durable intent, a connection) cannot squeeze the window. `spread` keeps requests at least half
+    their mean distance apart, so that trouble is seen before many more are on their way.
     """
 
-    def __init__(self, limit: float, window: float, clock: Clock) -> None:
+    def __init__(
+        self, limit: float, window: float, clock: Clock, *, spread: bool = False
+    ) -> None:
         self._most = max(1, math.floor(limit))
         self._window = window * max(1.0, 1 / limit) + ARRIVAL_GUARD
+        self._gap = self._window / self._most / 2 if spread else 0.0
+        self._next = -math.inf
         self._clock = clock
         self._sent: deque[float] = deque()
         self._unsent = 0
@@ -54,6 +62,7 @@ class RateMeter:
                 with anyio.move_on_after(wait):
                     await self._dated.wait()
             self._unsent += 1
+            self._next = self._clock.now() + self._gap
         return Place()
 
     def done(self, place: Place) -> None:
@@ -64,13 +73,17 @@ class RateMeter:
         self._dated.set()
 
     def _wait(self) -> float | None:
-        """Seconds until a place may be free; infinite while all are unsent, None when one is."""
+        """Seconds until a place may be free; infinite while all are unsent, None where one is."""
         now = self._clock.now()
         while self._sent and self._sent[0] <= now - self._window:
             self._sent.popleft()
+        if now < self._next:
+            return max(self._next - now, SHORTEST_WAIT)
         if len(self._sent) + self._unsent < self._most:
             return None
-        return self._sent[0] + self._window - now if self._sent else math.inf
+        if not self._sent:
+            return math.inf
+        return max(self._sent[0] + self._window - now, SHORTEST_WAIT)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from orchestrator.engine.limits import SHORTEST_WAIT
+
 if TYPE_CHECKING:
     from orchestrator.engine.clock import Clock
 
@@ -43,8 +45,8 @@ class Gate:
     async def passage(self) -> int:
         """Wait until a request may go; gives a ticket to say with how it went."""
         while self._troubles:
-            if self.closed_for > 0:
-                await self._clock.sleep(self.closed_for)
+            if (wait := self.closed_for) > 0:
+                await self._clock.sleep(max(wait, SHORTEST_WAIT))
             elif self._trying is not None:
                 await self._changed.wait()
             else:

@@ -162,6 +162,9 @@ class Submitter:
             if scope.cancelled_caught or self._stopped() or place is None or ticket is None:
                 self._leave(attempt)
                 return False
+            if not attempt.ambiguous and not account.may_send(attempt):
+                self._put_back(attempt)
+                return False
             if attempt.ambiguous and not self._may_resend(attempt):
                 await self._unknown(attempt, Fault("resend_window", "too late to send again"))
                 return False
@@ -270,7 +273,7 @@ class Submitter:
         return latest <= now <= attempt.first_sent_at + RESEND_WINDOW
 
     async def _return(self, attempt: OpenAttempt, fault: Fault) -> None:
-        """Nothing was made: back to planned, unless an earlier send of this key may have made it."""
+        """Nothing was made: back to planned, unless an earlier send may have made it."""
         note = {"code": fault.code, "message": fault.message}
         if attempt.ambiguous:
             await self._run.record(attempt, "unclear", note=note)
@@ -304,15 +307,24 @@ class Submitter:
         )
         await self._settler.rejected(attempt, Rejected("rejected", fault))
 
+    def _put_back(self, attempt: OpenAttempt) -> None:
+        """A pause began while the create waited: it goes back to its place in the queue."""
+        self._let_go(attempt)
+        self._account.enqueue(attempt)
+
     def _leave(self, attempt: OpenAttempt) -> None:
-        """This run does nothing more about the job; the ledger says where it stands."""
+        """End what this run does about the job; the ledger says where it stands."""
+        self._let_go(attempt)
+        self._run.closed()
+
+    def _let_go(self, attempt: OpenAttempt) -> None:
+        """Give back what was reserved for a create that was not sent, and its slot."""
         if attempt.state in (State.PLANNED, State.FAILED):
             self._run.budget.release(attempt.provider, attempt.charge, counts=is_new(attempt))
             attempt.charge = 0.0
         self._account.unknowns.undecided(attempt.row)
         self._account.channel(attempt.model_name).undecided(attempt.row)
         self._account.give_slot(attempt)
-        self._run.closed()
 
     def _stopped(self) -> bool:
         return self._run.stopping or self._account.halted

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from orchestrator.engine.limits import SHORTEST_WAIT
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
@@ -53,7 +54,7 @@ class Watcher:
         while True:
             self._added = anyio.Event()
             wait = self._looks[0][0] - self._run.clock.now() if self._looks else None
-            if wait is None or wait > 0:
+            if wait is None or wait > SHORTEST_WAIT:
                 with anyio.move_on_after(wait):
                     await self._added.wait()
                 continue
@@ -80,7 +81,7 @@ class Watcher:
     def _take_due(self) -> list[OpenAttempt]:
         """As many due tasks as one poll can ask for; those settled by now are dropped."""
         due: list[OpenAttempt] = []
-        now = self._run.clock.now()
+        now = self._run.clock.now() + SHORTEST_WAIT
         while self._looks and self._looks[0][0] <= now:
             if len(due) == self._account.provider.poll_batch:
                 break

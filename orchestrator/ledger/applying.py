@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
-from orchestrator.ledger.fold import is_undecided, opens_attempt
+from orchestrator.ledger.fold import (
+    is_resubmitted,
+    is_undecided,
+    opens_attempt,
+    require_attempt,
+)
 from orchestrator.ledger.states import check
 
 if TYPE_CHECKING:
@@ -20,24 +25,31 @@ if TYPE_CHECKING:
 def apply_event(connection: sqlite3.Connection, encoded: EncodedEvent) -> None:
     """Append one event and move its row, its latest attempt and its files along.
 
-    Raises LedgerError for an illegal transition, an unknown row, or fields where there is no
-    attempt to hold them.
+    Raises LedgerError for an illegal transition, an unknown row, or fields and files where there
+    is no attempt that they could come of.
     """
     event = encoded.event
     found = connection.execute(
-        "SELECT state, attempts, needs_decision FROM jobs WHERE row = ?", (event.row,)
+        "SELECT state, attempts, needs_decision, resubmit FROM jobs WHERE row = ?", (event.row,)
     ).fetchone()
     if found is None:
         raise LedgerError(f"the ledger has no row {event.row}: please report this defect")
-    before, attempts, undecided = State(found[0]), found[1], bool(found[2])
+    before, attempts, undecided, again = State(found[0]), found[1], bool(found[2]), bool(found[3])
     if event.state is not None or event.new_attempt:
         check(before, event.state or before, new_attempt=event.new_attempt)
     opens = opens_attempt(event, attempts)
     number = attempts + opens
-    after = (event.state or before, number, is_undecided(event, undecided))
-    if after != (before, attempts, undecided):
+    require_attempt(event, number)
+    after = (
+        event.state or before,
+        number,
+        is_undecided(event, undecided),
+        is_resubmitted(event, again, before),
+    )
+    if after != (before, attempts, undecided, again):
         connection.execute(
-            "UPDATE jobs SET state = ?, attempts = ?, needs_decision = ? WHERE row = ?",
+            "UPDATE jobs SET state = ?, attempts = ?, needs_decision = ?, resubmit = ?"
+            " WHERE row = ?",
             (*after, event.row),
         )
     _write_attempt(connection, encoded, number, opens=opens)
@@ -58,10 +70,6 @@ def _write_attempt(
         columns["state"] = event.state
     if not columns:
         return
-    if number == 0:
-        raise LedgerError(
-            f"row {event.row} has no attempt to keep {sorted(columns)}: please report this defect"
-        )
     # The names come from ATTEMPT_FIELDS, never from outside.
     if opens:
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))

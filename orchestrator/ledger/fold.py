@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from orchestrator.ledger.store import Event, StoredFile
 
+#: The kind of event by which a person has an unknown create sent again.
+RESUBMIT = "resubmit"
+
 
 @dataclass(frozen=True, slots=True)
 class Folded:
@@ -28,6 +31,7 @@ class Folded:
     attempts: tuple[Attempt, ...] = ()
     files: tuple[StoredFile, ...] = ()
     needs_decision: bool = False
+    resubmit: bool = False
 
 
 def opens_attempt(event: Event, attempts: int) -> bool:
@@ -38,23 +42,47 @@ def opens_attempt(event: Event, attempts: int) -> bool:
     return event.new_attempt or (event.state is State.SUBMITTING and attempts == 0)
 
 
+def require_attempt(event: Event, attempts: int) -> None:
+    """Raise LedgerError where fields or files have no attempt that they could come of.
+
+    A row that was never sent may be deleted, and must have nothing that would be lost.
+    """
+    if attempts == 0 and (event.fields or event.files):
+        raise LedgerError(
+            f"row {event.row} has no attempt to keep fields or files: please report this defect"
+        )
+
+
 def is_undecided(event: Event, before: bool) -> bool:
     """Whether a person has to decide after this event.
 
     The event's note `needs_decision` says so; else a create of unknown outcome and a task that was
-    given up do, and any other change of state ends it.
+    given up do, and a resubmission and any other change of state end it.
     """
     if "needs_decision" in event.note:
         return bool(event.note["needs_decision"])
-    if event.kind == "gave_up":
-        return True
+    if event.kind in ("gave_up", RESUBMIT):
+        return event.kind == "gave_up"
     return before if event.state is None else event.state is State.UNKNOWN
+
+
+def is_resubmitted(event: Event, before: bool, state: State) -> bool:
+    """Whether the next run is to send again after this event, for a row that was in `state`.
+
+    Raises LedgerError where a row that is not `unknown` would be sent again.
+    """
+    if event.kind == RESUBMIT:
+        if state is not State.UNKNOWN:
+            raise LedgerError(f"a job that is {state} cannot be resubmitted: report this defect")
+        return True
+    return before and event.state is None
 
 
 def fold(events: Iterable[Event]) -> dict[int, Folded]:
     """Every row that has events, by its number.
 
-    Raises LedgerError for an illegal transition and for fields where there is no attempt.
+    Raises LedgerError for an illegal transition and for fields or files where there is no
+    attempt.
     """
     rows: dict[int, Folded] = {}
     for event in events:
@@ -69,13 +97,13 @@ def step(row: Folded, event: Event) -> Folded:
     attempts = row.attempts
     if opens_attempt(event, len(attempts)):
         attempts = (*attempts, Attempt(number=len(attempts) + 1))
+    require_attempt(event, len(attempts))
     if event.fields:
-        if not attempts:
-            raise LedgerError(f"row {event.row} has no attempt: please report this defect")
         attempts = (*attempts[:-1], replace(attempts[-1], **event.fields))
     return Folded(
         state=event.state or row.state,
         attempts=attempts,
         files=row.files if event.files is None else tuple(event.files),
         needs_decision=is_undecided(event, row.needs_decision),
+        resubmit=is_resubmitted(event, row.resubmit, row.state),
     )

@@ -36,6 +36,7 @@ _FIRST: Migration = (
             'submitted', 'generated', 'stored', 'failed', 'unknown', 'quarantined')),
         attempts INTEGER NOT NULL DEFAULT 0,
         needs_decision INTEGER NOT NULL DEFAULT 0,
+        resubmit INTEGER NOT NULL DEFAULT 0,
         job TEXT NOT NULL
     )
     """,

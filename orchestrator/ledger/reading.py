@@ -24,10 +24,10 @@ PAGE = 500
 _ATTEMPT = ", ".join(f"attempts.{name}" for name in ATTEMPT_COLUMNS)
 _ROW = f"""
     SELECT jobs.row, position, key, identity, fingerprint, stated, provider, model, jobs.state,
-        job, needs_decision, {_ATTEMPT}
+        job, needs_decision, resubmit, {_ATTEMPT}
     FROM jobs LEFT JOIN attempts ON attempts.row = jobs.row AND attempts.number = jobs.attempts
 """  # noqa: S608 - the names are this package's own
-_JOB_COLUMNS = 11
+_JOB_COLUMNS = 12
 
 _CURRENT = (
     f"{_ROW} WHERE position IS NOT NULL AND (position, jobs.row) > (?, ?)"
@@ -195,9 +195,8 @@ def _marks(values: Sequence[object]) -> str:
 
 
 def _row(columns: tuple[Any, ...], files: tuple[StoredFile, ...]) -> Row:
-    row, position, key, identity, fingerprint, stated, provider, model, state, job, undecided = (
-        columns[:_JOB_COLUMNS]
-    )
+    row, position, key, identity, fingerprint, stated, provider, model, state, job = columns[:10]
+    undecided, resubmit = columns[10:_JOB_COLUMNS]
     attempt = columns[_JOB_COLUMNS:]
     return Row(
         row=row,
@@ -213,4 +212,5 @@ def _row(columns: tuple[Any, ...], files: tuple[StoredFile, ...]) -> Row:
         attempt=None if attempt[0] is None else decode_attempt(attempt),
         files=files,
         needs_decision=bool(undecided),
+        resubmit=bool(resubmit),
     )

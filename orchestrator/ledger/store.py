@@ -83,6 +83,8 @@ class Row:
     files: tuple[StoredFile, ...] = ()
     #: Whether a person has to decide: the create's outcome is unknown, or the task was given up.
     needs_decision: bool = False
+    #: A person said to send again what is `unknown`: the next run starts a new attempt.
+    resubmit: bool = False
 
 
 #: Attempt columns that an event may set.
@@ -101,10 +103,11 @@ class Event:
 
     `kind` is a word of the story: `intent`, `resend`, `reply`, `accepted`, `rejected`, `returned`,
     `unclear`, `generated`, `stored`, `failed`, `quarantined`, `adopted`, `abandoned`, `retry`,
-    `restored`, `drift`, `superseded`, `moved`, `gave_up`.
+    `restored`, `drift`, `superseded`, `moved`, `gave_up`, `resubmit`.
 
     `gave_up` and the state `unknown` set the row's `needs_decision`, any other change of state
-    clears it; a note `needs_decision` (true or false) comes before both.
+    clears it; a note `needs_decision` (true or false) comes before both. `resubmit` decides a row
+    that is `unknown`: it sets the row's `resubmit`, which the next change of state clears.
     """
 
     row: int

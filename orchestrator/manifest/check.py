@@ -101,7 +101,7 @@ def _expand(
     specs: list[JobSpec] = []
     for number, job in enumerate(jobs):
         layer = sound_layer(job, ("jobs", number), faults_by_job.get(number, ()))
-        if not isinstance(job, dict) or not layer.can_multiply or not defaults.can_multiply:
+        if not isinstance(job, dict):
             continue
         expander.begin_job()
         for draft in drafts_of(source, number, layer, defaults, variables):

@@ -6,7 +6,6 @@ import csv
 import io
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from orchestrator.jobs import Problem
@@ -56,16 +55,11 @@ def read_delimited(text: str, file: str, delimiter: str) -> Table:
         return _broken(text, file, delimiter)
     names = tuple(name.strip() for name in records[0]) if records else ()
     finder = _Finder(text, delimiter, names)
-    rows = [_row(names, record) for record in records[1:]]
+    rows = [dict(zip(names, record, strict=False)) for record in records[1:]]
     columns = tuple(dict.fromkeys(name for name in names if name))
     problems = tuple(_problems(file, finder, records))
-    return Table(file, columns, rows, is_text=True, finder=finder, problems=problems)
-
-
-def _row(names: Sequence[str], record: Sequence[str]) -> dict[str, str]:
-    """A record by column. One of another length is a problem; its missing cells are empty."""
-    cells = zip_longest(names, record[: len(names)], fillvalue="")
-    return {name: cell for name, cell in cells if name}
+    faulty = frozenset(n for n, record in enumerate(records[1:]) if len(record) != len(names))
+    return Table(file, columns, rows, True, finder, faulty, problems)
 
 
 def _records(text: str, delimiter: str) -> Iterator[Sequence[str]]:

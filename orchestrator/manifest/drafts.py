@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from orchestrator.manifest.faults import Fault
     from orchestrator.manifest.positions import Path
 
-#: Without these nothing can be said about a job.
-_NEEDED_TO_MULTIPLY = frozenset({"vars", "matrix", "rows", "prompts", "takes"})
-#: Fields from which a faulty item is taken out alone.
+#: Fields that bring variables: where one is wrong, an unknown variable may be its consequence.
+_BRING_VARIABLES = frozenset({"vars", "matrix", "rows"})
+#: Fields from which a faulty entry or item is taken out alone.
+_MAPPINGS = frozenset({"params", "vars", "matrix"})
 _LISTS = frozenset({"prompts", "references"})
 
 
@@ -63,6 +64,8 @@ class Draft:
     variables: Mapping[str, Entry]
     #: Whether something in the job is wrong already, so that what lacks may be its consequence.
     suspect: bool
+    #: Whether all that brings variables is in order, so that an unknown one is a mistake.
+    variables_known: bool
 
     def value(self, name: str, otherwise: Data) -> Data:
         """The value of a field, or what holds where it is left out."""
@@ -79,11 +82,6 @@ class Layer:
     #: Names of fields that were wrong; `""` where a key is unknown or missing.
     damaged: frozenset[str] = frozenset()
 
-    @property
-    def can_multiply(self) -> bool:
-        """Whether what decides the number of jobs is in order."""
-        return not self.damaged & _NEEDED_TO_MULTIPLY
-
 
 def sound_layer(value: Data, path: Path, faults: Sequence[Fault]) -> Layer:
     """A layer of a mapping, without the parts that have faults."""
@@ -93,8 +91,7 @@ def sound_layer(value: Data, path: Path, faults: Sequence[Fault]) -> Layer:
         if not fault.path or (len(fault.path) == 1 and fault.code == "unknown-key"):
             damaged.add("")
             continue
-        name = str(fault.path[0])
-        damaged.add("" if len(fault.path) > 1 and name in {"params", *_LISTS} else name)
+        damaged.add(str(fault.path[0]))
         _take_out(fields, fault.path)
     return Layer(fields, path, frozenset(damaged))
 
@@ -102,7 +99,7 @@ def sound_layer(value: Data, path: Path, faults: Sequence[Fault]) -> Layer:
 def _take_out(fields: dict[str, Data], path: Path) -> None:
     name = str(path[0])
     inner = fields.get(name)
-    if name == "params" and len(path) > 1 and isinstance(inner, dict):
+    if name in _MAPPINGS and len(path) > 1 and isinstance(inner, dict):
         fields[name] = {key: value for key, value in inner.items() if key != path[1]}
     elif name in _LISTS and len(path) > 1 and isinstance(inner, list):
         # None keeps the numbers of the items that follow.
@@ -184,6 +181,7 @@ def _draft(
         ),
         variables=inner,
         suspect=any(layer.damaged for layer in layers),
+        variables_known=not any(layer.damaged & _BRING_VARIABLES for layer in layers),
     )
 
 

@@ -78,6 +78,7 @@ def read_json_lines(text: str, file: str) -> Table:
     lines = _LINE_BREAK.split(text)
     rows: list[dict[str, Data]] = []
     line_of: list[int] = []
+    faulty: set[int] = set()
     problems: list[Problem] = []
     for number, line in enumerate(lines):
         if not line.strip():
@@ -87,14 +88,17 @@ def read_json_lines(text: str, file: str) -> Table:
         except (ValueError, RecursionError) as error:
             problems.append(_problem(file, number, line, error))
             continue
-        problems.extend(_cell_problems(file, number, len(rows), line, row))
+        found = list(_cell_problems(file, number, len(rows), line, row))
+        if found:
+            faulty.add(len(rows))
+            problems.extend(found)
         rows.append(row)
         line_of.append(number)
     if not rows and not problems:
         problems.append(Problem(file, 1, 1, "", "empty", "the table has no rows"))
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
     finder = _Finder(lines, line_of)
-    return Table(file, columns, rows, is_text=False, finder=finder, problems=tuple(problems))
+    return Table(file, columns, rows, False, finder, frozenset(faulty), tuple(problems))
 
 
 def _object(line: str) -> dict[str, Data]:

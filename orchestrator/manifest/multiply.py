@@ -91,6 +91,7 @@ def combinations(
 ) -> Iterator[Combination]:
     """All combinations, in the manifest's order: the last axis turns fastest, rows faster still."""
     rows = range(len(table.rows)) if table is not None else (None,)
+    faulty = table.faulty if table is not None else frozenset()
     first = [slug(draft.id.value)]
     if draft.item is not None and draft.item_varies:
         first.append(slug(draft.item))
@@ -102,6 +103,8 @@ def combinations(
         fields, params, variables = _with_axes(draft, chosen)
         numbers = {axis.name: n for axis, n in zip(axes, choice, strict=True)}
         for number in rows:
+            if number in faulty:
+                continue
             row = _Row.none() if table is None or number is None else _row(table, number)
             yield Combination(
                 draft=draft,
@@ -148,13 +151,7 @@ class _Row:
 
 def _row(table: Table, number: int) -> _Row:
     cells = {
-        # A nested cell is a problem of the table, and no variable is missing because of it.
-        name: Entry(
-            None if isinstance(cell, dict | list) else cell,
-            table,
-            ("rows", number, name),
-            table.is_text,
-        )
+        name: Entry(cell, table, ("rows", number, name), table.is_text)
         for name, cell in table.rows[number].items()
     }
     params = {

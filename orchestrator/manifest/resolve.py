@@ -102,7 +102,7 @@ class Resolver:
         for name in templates.names_in(entry.value):
             if name not in one.variables:
                 fits = False
-                if self.variables_known:
+                if self.variables_known and one.draft.variables_known:
                     self._report_unknown(name, entry, one)
         if templates.is_unfinished(entry.value):
             fits = False

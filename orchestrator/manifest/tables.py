@@ -38,6 +38,8 @@ class Table:
     #: Whether cells are texts that may stand for numbers, as in CSV.
     is_text: bool
     finder: Finder
+    #: Rows with problems of their own, which make no jobs.
+    faulty: frozenset[int] = frozenset()
     problems: tuple[Problem, ...] = ()
 
     def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:

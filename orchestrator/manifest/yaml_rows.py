@@ -42,6 +42,7 @@ def read_yaml_rows(text: str, file: str) -> Table:
     problems = list(source.problems)
     rows: list[dict[str, Data]] = []
     item_of: list[int] = []
+    faulty: set[int] = set()
     if not isinstance(source.value, list) or not source.value:
         message = "the table is no list of rows"
         place = Place(source, ())
@@ -51,11 +52,13 @@ def read_yaml_rows(text: str, file: str) -> Table:
             found = list(_item_problems(source, number, item))
             problems.extend(found)
             if isinstance(item, dict):
+                if found:
+                    faulty.add(len(rows))
                 rows.append(item)
                 item_of.append(number)
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
     finder = _Finder(source, item_of)
-    return Table(file, columns, rows, is_text=False, finder=finder, problems=tuple(problems))
+    return Table(file, columns, rows, False, finder, frozenset(faulty), tuple(problems))
 
 
 def _item_problems(source: Source, number: int, item: Data) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ def budget_problems(
             for entry in plan.to_run
             if entry.job.provider == provider and entry.job.estimate is not None
         )
-        if spent + needed > cap:
+        if exceeds(spent + needed, cap):
             problems.append(
                 f"{provider}: {amount(needed)} credits still to spend and "
                 f"{amount(spent)} spent exceed the cap of {amount(cap)}"
@@ -115,6 +116,11 @@ def budget_problems(
             f"{budget.jobs}"
         )
     return tuple(problems)
+
+
+def exceeds(total: float, cap: float) -> bool:
+    """Whether a sum is over a cap by more than the rounding of its parts: 10 times 0.9 fits 9."""
+    return total > cap and not math.isclose(total, cap, rel_tol=1e-9)
 
 
 def amount(credits_: float) -> str:

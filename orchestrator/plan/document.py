@@ -73,15 +73,21 @@ def load(path: Path) -> SavedPlan:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema_version"] != SCHEMA_VERSION:
-            raise UsageError(f"{path}: saved by another version; save the plan again")
-        return SavedPlan(
-            document["manifest"], document["fingerprint"], document["jobs"], document["options"]
-        )
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: this is no plan that `plan --save` wrote") from error
+    except (ValueError, RecursionError):
+        document = None
+    match document:
+        case {"schema_version": int(version)} if version != SCHEMA_VERSION:
+            raise UsageError(f"{path}: saved by another version; save the plan again")
+        case {
+            "manifest": str(manifest),
+            "fingerprint": str(fingerprint),
+            "jobs": dict(jobs),
+            "options": dict(options),
+        }:
+            return SavedPlan(manifest, fingerprint, jobs, options)
+    raise UsageError(f"{path}: this is no plan that `plan --save` wrote")
 
 
 def check_drift(saved: SavedPlan, plan: Plan) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from orchestrator.jobs import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from orchestrator.jobs import Job
     from orchestrator.ledger.store import Row
 
-#: Which row a renamed job takes over when several made the same: the furthest first.
+#: Which row a job gets when several stand for the same: the furthest first.
 _FURTHEST = (
     State.STORED,
     State.GENERATED,
@@ -23,6 +23,7 @@ _FURTHEST = (
     State.UNKNOWN,
     State.SUBMITTING,
     State.FAILED,
+    State.PLANNED,
 )
 
 
@@ -41,45 +42,41 @@ def match(jobs: Sequence[Job], rows: Iterable[Row]) -> list[Match]:
 
     First a row of the same identity and fingerprint; then one of the same identity that differs
     only by a changed default; then, for renamed and moved jobs, one of the same fingerprint that
-    no other job claims. Rows of which nothing was sent are matched by identity and fingerprint
-    alone: there is nothing to take over.
+    no other job claims. Rows of which nothing was sent come last, by identity and fingerprint
+    alone: there is nothing to take over, and whatever was sent spares a create.
     """
-    rows = list(rows)
-    found: dict[int, Match] = {}
-    claimed: set[int] = set()
-
-    def claim(index: int, row: Row, job: Job, *, default_changed: bool = False) -> None:
-        found[index] = Match(job, row, default_changed)
-        claimed.add(row.row)
-
-    exact = {(row.identity, row.fingerprint): row for row in rows}
-    for index, job in enumerate(jobs):
-        row = exact.get((job.spec.identity, job.fingerprint))
-        if row is not None:
-            claim(index, row, job)
-    sent = [row for row in rows if row.row not in claimed and row.state is not State.PLANNED]
-    stated = {(row.identity, row.stated): row for row in sent}
-    for index, job in enumerate(jobs):
-        row = stated.get((job.spec.identity, job.stated)) if index not in found else None
-        if row is not None and row.row not in claimed:
-            claim(index, row, _as_bought(job, row), default_changed=True)
-    spare = _by_fingerprint(row for row in sent if row.row not in claimed)
-    for index, job in enumerate(jobs):
-        if index not in found and spare.get(job.fingerprint):
-            claim(index, spare[job.fingerprint].pop(), job)
-    return [found.get(index, Match(job, None)) for index, job in enumerate(jobs)]
+    rows = sorted(rows, key=lambda row: (-_FURTHEST.index(row.state), -row.row))
+    sent = [row for row in rows if row.state is not State.PLANNED]
+    unsent = [row for row in rows if row.state is State.PLANNED]
+    found: dict[int, Row] = {}
+    for candidates, sign in ((sent, _exact), (sent, _stated), (sent, _content), (unsent, _exact)):
+        claimed = {row.row for row in found.values()}
+        spare: dict[Hashable, list[Row]] = defaultdict(list)
+        for row in candidates:
+            if row.row not in claimed:
+                spare[sign(row.identity, row)].append(row)
+        for index, job in enumerate(jobs):
+            same = spare.get(sign(job.spec.identity, job)) if index not in found else None
+            if same:
+                found[index] = same.pop()
+    return [_matched(job, found.get(index)) for index, job in enumerate(jobs)]
 
 
-def _as_bought(job: Job, row: Row) -> Job:
-    """The job with the parameters and the fingerprint under which it was bought."""
-    return replace(job, params=row.job["params"], fingerprint=row.fingerprint)
+def _exact(identity: str, made: Job | Row) -> Hashable:
+    return identity, made.fingerprint
 
 
-def _by_fingerprint(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows by fingerprint, the one to take first at the end."""
-    spare: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        spare[row.fingerprint].append(row)
-    for same in spare.values():
-        same.sort(key=lambda row: (-_FURTHEST.index(row.state), -row.row))
-    return spare
+def _stated(identity: str, made: Job | Row) -> Hashable:
+    return identity, made.stated
+
+
+def _content(identity: str, made: Job | Row) -> Hashable:  # noqa: ARG001 - the others need it
+    return made.fingerprint
+
+
+def _matched(job: Job, row: Row | None) -> Match:
+    """The job with its row; under a changed default, as it was bought."""
+    if row is None or row.fingerprint == job.fingerprint:
+        return Match(job, row)
+    bought = replace(job, params=row.job["params"], fingerprint=row.fingerprint)
+    return Match(bought, row, default_changed=True)

@@ -30,7 +30,8 @@ class Entry:
     state: State
     #: `--select` and `--limit` allow it.
     selected: bool
-    #: A create would be sent: for the first time, or again after a failure that was selected.
+    #: A create would be sent: for the first time, or again after a failure that was selected, or
+    #: for an unknown outcome that a person decided to resubmit.
     to_run: bool
     default_changed: bool = False
 
@@ -66,6 +67,13 @@ class Plan:
         words = Counter("to_run" if entry.to_run else _PLACES[entry.state] for entry in selected)
         places = ("to_run", "stored", "pending", "unknown", "failed", "quarantined")
         return {"total": len(selected), **{place: words[place] for place in places}}
+
+
+def _is_due(row: Row | None, state: State, *, again: bool) -> bool:
+    """Whether a create is due: the first, after a failure, or because a person said so."""
+    if state is State.UNKNOWN:
+        return row is not None and row.resubmit
+    return state is State.PLANNED or (again and state is State.FAILED)
 
 
 _PLACES = {
@@ -107,7 +115,7 @@ def make_plan(
             found.row,
             state,
             selected,
-            selected and (state is State.PLANNED or (again and state is State.FAILED)),
+            selected and _is_due(found.row, state, again=again),
             found.default_changed,
         )
         for found, state, selected in zip(matches, states, chosen, strict=True)

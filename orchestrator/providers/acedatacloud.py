@@ -46,10 +46,9 @@ if TYPE_CHECKING:
     from orchestrator.catalog.spec import Model
     from orchestrator.jobs import Job
 
-#: Codes that stop the account at any HTTP status (error table: "any", "400 or 403", "401").
-_CREDENTIALS = frozenset(
-    {"no_token", "token_mismatched", "no_api", "disabled", "invalid_token", "token_expired"}
-)
+#: Codes that stop the account whatever the HTTP status, that of success included.
+_ALWAYS_CREDENTIALS = frozenset({"no_token", "token_mismatched", "no_api"})
+_CREDENTIALS = _ALWAYS_CREDENTIALS | {"disabled", "invalid_token", "token_expired"}
 _REJECTED = frozenset({"bad_request", "api_not_implemented"})
 _SUCCESS = frozenset({"succeeded", "success", "completed"})
 _RUNNING = frozenset({"queued", "pending", "processing", "running"})
@@ -101,15 +100,16 @@ class AceDataCloud:
         document = read_object(reply)
         fault = envelope_fault(reply, document)
         task_id = identifier(member(document, "task_id"))
-        refusal = None if 200 <= reply.status < 300 else _refusal(reply, fault)
-        if task_id is not None and (refusal is None or isinstance(refusal, Unclear)):
+        if 200 <= reply.status < 300 and task_id is not None:
             view = _answer_view(document, finished=False)
             return Accepted(
                 task_id, trace=fault.trace, view=None if view.status == "open" else view
             )
-        if refusal is not None:
-            return refusal
-        return Unclear(Fault("no_task_id", "the reply of success names no task", fault.trace))
+        refusal = _refusal(reply, fault)
+        if task_id is not None and isinstance(refusal, Unclear):
+            # The error is the request's: only a poll tells what became of the task it names.
+            return Accepted(task_id, trace=fault.trace)
+        return refusal
 
     def poll(self, task_ids: Sequence[str]) -> Request:
         """See `Provider.poll`: one task by `id`, several by `retrieve_batch`."""
@@ -157,18 +157,24 @@ class AceDataCloud:
 
 
 def _refusal(reply: Reply, fault: Fault) -> Rejected | Throttled | Halted | Unclear:
-    """What a create's error reply means; anything that the error table does not list is unclear."""
+    """What a create's reply without a task means; what the error table does not list is unclear."""
+    if fault.code in _ALWAYS_CREDENTIALS:
+        return Halted("credentials", fault)
+    if 200 <= reply.status < 300:
+        return Unclear(Fault("no_task_id", "the reply of success names no task", fault.trace))
+    if not 400 <= reply.status < 500:
+        return Unclear(fault)
     if reply.status == 429 or fault.code == "too_many_requests":
         return Throttled(fault, retry_after(reply))
-    if fault.code in _CREDENTIALS or reply.status == 401:
+    if reply.status == 401 or fault.code in _CREDENTIALS:
         return Halted("credentials", fault)
-    if fault.code == "used_up" or reply.status == 402:
+    if reply.status == 402 or fault.code == "used_up":
         return Halted("balance", fault)
     if reply.status == 403 and fault.code == "forbidden":
         return Rejected("refused", fault)
     if reply.status == 400 and fault.code in _REJECTED:
         return Rejected("rejected", fault)
-    return Unclear(fault, final=400 <= reply.status < 500 and reply.status != 408)
+    return Unclear(fault, final=reply.status != 408)
 
 
 def _poll_trouble(reply: Reply, fault: Fault) -> PollTrouble:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Longest text of a provider that is kept, in characters.
 LONGEST_TEXT = 500
-#: Longest URL that is followed, in characters.
+#: Longest URL or token that is followed or sent back, in characters.
 LONGEST_URL = 8192
 
 
@@ -64,14 +64,23 @@ def identifier(value: object) -> str | None:
     return text if text.isprintable() and text.isascii() and " " not in text else None
 
 
+def opaque(value: object) -> str | None:
+    """A token or an address to be sent back as it came; None for anything else.
+
+    Signed addresses and tokens are long: nothing is cut from them.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_URL:
+        return None
+    return value if value.isprintable() and " " not in value else None
+
+
 def media_url(value: object) -> str | None:
     """An absolute http or https URL; None for anything else.
 
     Whether it may be fetched is the download's to decide: here it only has to be one.
     """
-    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
-        return None
-    return value if value.isprintable() and " " not in value and len(value) <= LONGEST_URL else None
+    url = opaque(value)
+    return url if url is not None and url.startswith(("https://", "http://")) else None
 
 
 def amount(value: object) -> float | None:
@@ -104,7 +113,7 @@ def envelope_fault(reply: Reply, document: Mapping[str, Any] | None) -> Fault:
         member(document, "trace_id", "requestId", "request_id")
     )
     if isinstance(error, str):
-        return Fault(f"http_{reply.status}", clean(error), trace)
+        return Fault(f"http_{reply.status}", clean(error) or "no message", trace)
     code = word(member(mapping(error), "code")) or f"http_{reply.status}"
     message = word(member(mapping(error), "message", "detail"))
     if message is None and document is None:

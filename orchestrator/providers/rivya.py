@@ -37,6 +37,7 @@ from orchestrator.providers.replies import (
     mapping,
     media_url,
     member,
+    opaque,
     read_object,
     retry_after,
     word,
@@ -60,6 +61,7 @@ _CREDENTIALS = frozenset(
 #: Codes that say nothing was made and the same request would be answered the same way.
 _REJECTED = frozenset({"validation_failed", "not_found", "webhook_url_rejected"})
 _OPEN = frozenset({"queued", "processing"})
+_STATUSES = _OPEN | {"succeeded", "failed"}
 #: Result members that are pictures of the video, not the video.
 _PREVIEWS = ("thumb", "cover", "poster", "preview", "image")
 
@@ -100,7 +102,7 @@ class Rivya:
         document = read_object(reply)
         task = _task(document)
         task_id = identifier(member(task, "id", "task_id"))
-        if task_id is not None and _says_accepted(reply, document):
+        if task_id is not None and _says_accepted(reply, task):
             view = _view(task)
             return Accepted(
                 task_id,
@@ -143,11 +145,11 @@ class Rivya:
         """See `Provider.read_upload`. An upload is free, so an unclear one may be repeated."""
         document = read_object(reply)
         file = mapping(member(document, "file", "data")) or mapping(document)
-        url = word(member(file, "url"))
+        url = opaque(member(file, "url"))
         if 200 <= reply.status < 300 and url is not None:
             return Uploaded(
                 url,
-                word(member(file, "duration_token", "durationToken")),
+                opaque(member(file, "duration_token", "durationToken")),
                 amount(member(file, "duration_seconds", "durationSeconds", "duration")),
             )
         fault = envelope_fault(reply, document)
@@ -188,28 +190,28 @@ def _task(document: dict[str, Any] | None) -> dict[str, Any]:
     return mapping(member(document, "data", "generation", "task"))
 
 
-def _says_accepted(reply: Reply, document: dict[str, Any] | None) -> bool:
+def _says_accepted(reply: Reply, task: dict[str, Any]) -> bool:
     """Whether a reply with a task id means that the task exists.
 
-    A server's error that still names a task is taken at its word: losing a paid task would be
-    worse than asking for one that is not there.
+    A server's error that still says how a task stands is taken at its word: losing a paid task
+    would be worse than asking for one that is not there. Other ids in errors are the request's.
     """
-    return 200 <= reply.status < 300 or (
-        reply.status >= 500 and member(document, "status") is not None
-    )
+    return 200 <= reply.status < 300 or (reply.status >= 500 and _status(task) in _STATUSES)
 
 
 def _refusal(reply: Reply, fault: Fault) -> Rejected | Throttled | Halted | Unclear:
     """What a create's error reply means; anything that no table lists is unclear."""
+    if not 400 <= reply.status < 500:
+        return Unclear(fault)
     if reply.status == 429 or fault.code == "rate_limited":
         return Throttled(fault, retry_after(reply))
-    if reply.status == 401 or (400 <= reply.status < 500 and fault.code in _CREDENTIALS):
+    if reply.status == 401 or fault.code in _CREDENTIALS:
         return Halted("credentials", fault)
-    if reply.status == 402 or (400 <= reply.status < 500 and fault.code == "insufficient_credits"):
+    if reply.status == 402 or fault.code == "insufficient_credits":
         return Halted("balance", fault)
-    if 400 <= reply.status < 500 and fault.code in _REJECTED:
+    if fault.code in _REJECTED:
         return Rejected("rejected", fault)
-    return Unclear(fault, final=400 <= reply.status < 500 and reply.status != 408)
+    return Unclear(fault, final=reply.status != 408)
 
 
 def _poll_trouble(reply: Reply, fault: Fault, credential_codes: frozenset[str]) -> PollTrouble:
@@ -221,9 +223,13 @@ def _poll_trouble(reply: Reply, fault: Fault, credential_codes: frozenset[str]) 
     return PollTrouble("unavailable", fault, retry_after(reply))
 
 
-def _view(task: dict[str, Any]) -> TaskView:
+def _status(task: dict[str, Any]) -> str | None:
     said = word(member(task, "status"))
-    status = said.lower() if said else None
+    return said.lower() if said else None
+
+
+def _view(task: dict[str, Any]) -> TaskView:
+    status = _status(task)
     final = amount(member(task, "final_credits"))
     if status == "succeeded":
         return TaskView("succeeded", tuple(_result_urls(member(task, "result"))), final)
@@ -234,7 +240,7 @@ def _view(task: dict[str, Any]) -> TaskView:
         return TaskView(
             "failed", final=final, fault=Fault(code, message, word(member(error, "requestId")))
         )
-    return TaskView("open", odd=None if status in _OPEN else said or "no status")
+    return TaskView("open", odd=None if status in _OPEN else status or "no status")
 
 
 def _result_urls(result: object) -> Iterator[str]:
@@ -251,13 +257,19 @@ def _result_urls(result: object) -> Iterator[str]:
 
 
 def _urls_below(value: object) -> Iterator[str]:
-    url = media_url(value)
-    if url is not None:
-        yield url
-    elif isinstance(value, list):
-        for item in value:
-            yield from _urls_below(item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not any(preview in key.lower() for preview in _PREVIEWS):
-                yield from _urls_below(item)
+    """URLs in a value and whatever it holds, in order; a reply's nesting has no bound."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        url = media_url(item)
+        if url is not None:
+            yield url
+        elif isinstance(item, list):
+            waiting.extend(reversed(item))
+        elif isinstance(item, dict):
+            shown = [inner for name, inner in item.items() if not _is_preview(name)]
+            waiting.extend(reversed(shown))
+
+
+def _is_preview(name: str) -> bool:
+    return any(preview in name.lower() for preview in _PREVIEWS)

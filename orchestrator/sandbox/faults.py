@@ -13,8 +13,8 @@
 A list in place of the mapping is its `faults`. A rule fits a request by `on`, `provider`, `model`
 and `match` (a part of the prompt). Of the requests that fit, counted over all or with `per: task`
 for each task, it is played on the `nth` (a number or a list), the first `times`, every `every`-th,
-those `after` so many, or by `chance`; where several are given, all must hold. What `do` can be
-stands in `actions`.
+those `after` so many, or by `chance`; where several are given, all must hold. Counts begin anew
+with each start of the sandbox. What `do` can be stands in `actions`.
 """
 
 from __future__ import annotations

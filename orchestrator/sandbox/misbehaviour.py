@@ -39,12 +39,15 @@ async def play(
     respond: Callable[[], Awaitable[web.StreamResponse]],
 ) -> web.StreamResponse:
     """Answer a request the way a fault says. `respond` is called where anything is to be made."""
-    if fault.action in _ON_THE_REAL_REPLY:
+    tampered = _ON_THE_REAL_REPLY.get(fault.action)
+    if tampered is not None or fault.made:
         real = await respond()
-        assert isinstance(real, web.Response), "only a reply with a body can be tampered with"
-        return await _ON_THE_REAL_REPLY[fault.action](request, fault, real)
-    if fault.made:
-        await respond()
+        # A create with a callback has sent its reply already.
+        if real.prepared:
+            return real
+        if tampered is not None:
+            assert isinstance(real, web.Response), "only a reply with a body can be tampered with"
+            return await tampered(request, fault, real)
     if fault.action in _INSTEAD:
         return _INSTEAD[fault.action](service, fault)
     if fault.action == "garbage" and fault.argument == "endless":

@@ -38,7 +38,12 @@ async def read_upload(
     request: web.Request, model_named: Callable[[str], Model | None]
 ) -> UploadedFile:
     """Read and check an upload. Raises Wrong, which names the field."""
-    fields, name, content = await _form(request)
+    try:
+        fields, name, content = await _form(request)
+    except Wrong:
+        raise
+    except ValueError as error:
+        raise Wrong(f"body: the form cannot be read: {error}") from error
     kind = fields.get("kind", "")
     if kind not in DEFAULT_LIMITS:
         raise Wrong(f"kind: must be one of {', '.join(DEFAULT_LIMITS)}")

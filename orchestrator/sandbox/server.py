@@ -134,9 +134,9 @@ class Sandbox:
         await runner.setup()
         try:
             await web.TCPSite(runner, HOST, self._port).start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise UsageError(
-                f"port {self._port} on {HOST} cannot be used: {error.strerror}; "
+                f"port {self._port} on {HOST} cannot be used: {error}; "
                 "name another one, or none to take any that is free"
             ) from error
         stack.callback(world.stop)

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import Reference, State
 from orchestrator.ledger.store import Admission
-from tests.ledger.material import admit, in_memory, make_job, walk
+from tests.ledger.material import admit, in_memory, make_job, walk, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,16 @@ def test_a_job_that_was_never_sent_is_gone_when_the_manifest_drops_it(
     admit(ledger, "a", "b")
     admit(ledger, "c")
     assert keys(ledger, current=False) == ["c"]
+
+
+def test_a_job_that_was_never_sent_is_gone_even_when_something_was_noted_of_it(
+    ledger: SqliteLedger,
+) -> None:
+    (row,) = admit(ledger, "a")
+    write(ledger, row, "drift", files=[], note={"why": "a table changed"})
+    admit(ledger, "b")
+    assert keys(ledger, current=False) == ["b"]
+    assert [logged.event.row for logged in ledger.events()] == [row]
 
 
 def test_a_job_that_was_sent_stays_without_a_position(ledger: SqliteLedger) -> None:

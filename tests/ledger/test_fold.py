@@ -159,7 +159,8 @@ class LedgerMachine(RuleBasedStateMachine):
             return event.state == "submitting" and row.state in FRESH
         if event.state is not None and event.state.value not in ALLOWED[row.state].split():
             return False
-        return bool(row.attempts) or event.state == "submitting" or not event.fields
+        has_attempt = bool(row.attempts) or event.state == "submitting"
+        return has_attempt or not (event.fields or event.files)
 
     @rule()
     def restart(self) -> None:

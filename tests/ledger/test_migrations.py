@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import LedgerNewer
+from orchestrator.jobs import State
 from orchestrator.ledger.migrations import MIGRATIONS, upgrade, version_of
 from tests.ledger.material import admit, in_memory, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-from orchestrator.jobs import State
 
 FIRST = ("CREATE TABLE jobs (name TEXT)",)
 SECOND = ("ALTER TABLE jobs ADD COLUMN colour TEXT", "UPDATE jobs SET colour = 'red'")

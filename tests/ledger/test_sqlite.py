@@ -96,6 +96,7 @@ def test_a_new_attempt_leaves_the_earlier_ones_as_they_were(ledger: SqliteLedger
 
 def test_files_are_replaced_as_a_whole_and_keep_their_order(ledger: SqliteLedger, row: int) -> None:
     second = StoredFile("videos/a.2.mp4", 5, "1" * 64)
+    walk(ledger, row, State.SUBMITTING)
     write(ledger, row, "drift", files=[FILE, second])
     assert ledger.row(row).files == (FILE, second)
     write(ledger, row, "superseded", files=[second])
@@ -121,6 +122,7 @@ def test_an_illegal_transition_writes_nothing_at_all(ledger: SqliteLedger, row: 
     [
         (Event(99, "drift"), "no row 99"),
         (Event(1, "drift", fields={"charge": 1.0}), "no attempt to keep"),
+        (Event(1, "restored", files=[FILE]), "no attempt to keep"),
         (Event(1, "drift", fields={"colour": "red"}), "no field"),
         (Event(1, "intent", State.PLANNED, new_attempt=True), "from planned to planned"),
         (Event(1, "intent", new_attempt=True), "from planned to planned"),

@@ -232,6 +232,19 @@ async def test_a_callback_url_gets_the_result_after_the_reply(serving, inbox, do
     assert (result["task_id"], result["success"]) == (reply.json["task_id"], success)
 
 
+@pytest.mark.parametrize("do", ["{cut: 1}", "{status: 500, made: true}"])
+async def test_a_create_with_a_callback_has_replied_before_a_fault_can_play(serving, do):
+    async with serving(faults=f"[{{on: create, do: {do}}}]") as client:
+        reply = await client.videos(callback_url="http://127.0.0.1:9/hook")
+        assert reply.json.keys() == {"task_id"}
+        # The request lives on until its callback was tried.
+        for _ in range(500):
+            if client.sandbox.requests:
+                break
+            await asyncio.sleep(0.01)
+        assert client.sandbox.requests[-1].status == 200
+
+
 async def test_a_callback_never_leaves_this_machine(client):
     reply = await client.videos(callback_url="https://example.com/hook")
     assert reply.json.keys() == {"task_id"}

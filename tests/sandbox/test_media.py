@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from orchestrator.catalog.tables import shipped
@@ -62,12 +64,16 @@ def test_a_truncated_video_does_not_add_up():
         boxes(media.truncated(media.video({}, "a", "p", 0, 0)))
 
 
-def test_a_link_holds_until_it_is_withdrawn():
+def test_a_link_holds_for_its_time_or_until_it_is_withdrawn(monkeypatch):
     shelf = media.Shelf()
     path, query = shelf.link("http://127.0.0.1:1", "rivya", "a", 0).split("?")
     expires, signature = (part.split("=")[1] for part in query.split("&"))
     path = path.removeprefix("http://127.0.0.1:1")
     assert shelf.honours(path, "a", expires, signature)
     assert not shelf.honours(path, "a", str(int(expires) + 1), signature)
+    monkeypatch.setattr(time, "time", lambda: int(expires))
+    assert not shelf.honours(path, "a", expires, signature)
+    monkeypatch.undo()
+    assert shelf.honours(path, "a", expires, signature)
     shelf.withdraw("a")
     assert not shelf.honours(path, "a", expires, signature)

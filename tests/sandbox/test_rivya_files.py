@@ -44,6 +44,14 @@ async def test_a_video_brings_its_duration_and_a_token_that_creates_need(client)
     assert accepted.status == 201
 
 
+async def test_a_foreign_url_of_the_same_path_is_another_file(client):
+    uploaded = (await upload(client, MP4, "a.mp4", kind="video", model="happyhorse-1-0")).json
+    url = "https://cdn.example.com/cdn" + uploaded["url"].partition("/cdn")[2]
+    items = [{"url": url, "kind": "video"}]
+    reply = await client.generate(model="happyhorse-1-0", params={"referenceMediaItems": items})
+    assert reply.status == 201
+
+
 async def test_the_same_upload_again_is_the_same_file(client):
     first = await upload(client, kind="image")
     again = await upload(client, kind="image")
@@ -76,6 +84,12 @@ async def test_a_wrong_upload_is_refused_with_the_reason(client, fields, content
 async def test_an_upload_that_is_no_form_is_refused(client):
     reply = await client.rivya("POST", "/files", json={"kind": "image"})
     assert reply.json["error"]["message"].startswith("body")
+
+
+async def test_a_form_without_a_boundary_is_refused(client):
+    headers = {"Content-Type": "multipart/form-data"}
+    reply = await client.rivya("POST", "/files", data=b"x", headers=headers)
+    assert (reply.status, reply.json["error"]["code"]) == (400, "validation_failed")
 
 
 async def test_a_key_sent_to_an_uploaded_file_is_noted_as_a_leak(client):

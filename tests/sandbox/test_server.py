@@ -37,6 +37,12 @@ async def test_a_port_that_is_taken_is_named():
                 pass
 
 
+async def test_a_port_that_does_not_exist_is_named():
+    with pytest.raises(UsageError, match="70000"):
+        async with Sandbox(port=70000):
+            pass
+
+
 async def test_a_port_that_is_asked_for_is_used(unused_tcp_port):
     async with Sandbox(port=unused_tcp_port) as urls:
         assert f":{unused_tcp_port}/" in urls["rivya"]

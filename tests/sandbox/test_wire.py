@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.catalog.tables import shipped
@@ -45,6 +47,7 @@ def test_what_the_table_allows_is_accepted(model, params):
         (HORSE, {"duration": 16}),
         (HORSE, {"duration": float("nan")}),
         (HORSE, {"seed": -1}),
+        (HORSE, {"seed": True}),
         (HORSE, {"seed": 1.5}),
         (HORSE, {"seed": None}),
         (HORSE, {"resolution": "1080"}),
@@ -58,6 +61,25 @@ def test_what_the_table_does_not_allow_is_refused_by_name(model, params):
     (name,) = params
     with pytest.raises(Wrong, match=rf"params\.{name}:"):
         check_params(model, params)
+
+
+def with_param(**changes):
+    """A model with one parameter, `frames`."""
+    param = replace(HORSE.param("duration"), **{"key": "frames", **changes})
+    return replace(HORSE, params=(param,))
+
+
+def test_a_parameter_that_is_required_must_be_there():
+    with pytest.raises(Wrong, match=r"params\.frames: required"):
+        check_params(with_param(required=True), {})
+
+
+def test_numbers_come_in_steps_from_the_least():
+    model = with_param(min=3, max=15, step=4)
+    check_params(model, {"frames": 11})
+    for value in (10, 11.5):
+        with pytest.raises(Wrong, match="steps of 4"):
+            check_params(model, {"frames": value})
 
 
 def check(model, *items):

@@ -125,6 +125,24 @@ def strict(check_url=PUBLIC_ONLY):
     return Downloads(check_url=check_url, open_socket=guarded_socket(loopback_allowed=False))
 
 
+async def test_each_hop_is_judged_before_it_is_taken(host):
+    judged = []
+
+    def check_url(url):
+        judged.append(url)
+        return "refused" if url.endswith("/b") else None
+
+    async with Host() as canary:
+        host.script = [raw(status="302 Found", Location="/a")]
+        host.script.append(raw(status="302 Found", Location=canary.url.split("?")[0] + "/b"))
+        socket_factory = guarded_socket(loopback_allowed=True)
+        async with Downloads(check_url=check_url, open_socket=socket_factory) as client:
+            with pytest.raises(Invalid, match="refused"):
+                await read(client, host.url)
+    assert len(judged) == 3
+    assert canary.connections == 0
+
+
 @pytest.mark.parametrize("host_name", ["localhost", "127.0.0.1", "2130706433", "[::ffff:7f00:1]"])
 async def test_no_private_address_is_connected_to_even_where_the_url_looks_public(host_name):
     async with Host() as canary, strict(check_url=lambda url: None) as client:

@@ -105,6 +105,13 @@ def test_a_table_that_claims_more_entries_than_it_has_is_refused():
         inspect(boxes.ftyp() + moov + boxes.box(b"mdat"))
 
 
+def test_a_box_that_reaches_out_of_its_container_is_refused():
+    header = boxes.mvhd()
+    moov = boxes.box(b"moov", struct.pack(">I", len(header) + 1) + header[4:])
+    with pytest.raises(NotMedia, match="1 bytes of mvhd are missing"):
+        inspect(boxes.ftyp() + moov + boxes.box(b"mdat"))
+
+
 def test_a_beginning_is_judged_without_the_rest():
     check_head(boxes.mp4()[:64])
     with pytest.raises(NotMedia):

@@ -1,0 +1,138 @@
+"""Options that several commands share, and what `RUN` on the command line stands for."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.manifest.model import Manifest
+
+#: A command's function.
+F = TypeVar("F", bound="Callable[..., Any]")
+
+#: Name of the ledger's file: a folder that holds one is a run folder.
+_LEDGER = "ledger.db"
+
+
+def target(function: F) -> F:
+    """Add `--run-dir` and `--sandbox`: which run folder belongs to a manifest."""
+    return _all(
+        function,
+        click.option(
+            "--run-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            help="The run folder itself, in place of the manifest's.",
+        ),
+        click.option(
+            "--sandbox", is_flag=True, help="The emulated providers, with a run folder of their own."
+        ),
+    )
+
+
+def selection(function: F) -> F:
+    """Add `--select` and `--limit`: which jobs a call may create."""
+    return _all(
+        function,
+        click.option(
+            "--select",
+            multiple=True,
+            metavar="EXPR",
+            help="Create only id:GLOB, tag:NAME, model:NAME or state:NAME. May be repeated.",
+        ),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Create only the first N, in the manifest's order.",
+        ),
+    )
+
+
+def json(function: F) -> F:
+    """Add `--json`, which reaches the command as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+
+
+def run_argument(function: F) -> F:
+    """Add the argument `RUN`, a manifest or a run folder, with `--run-dir` and `--sandbox`."""
+    return click.argument("run", metavar="RUN", type=click.Path(path_type=Path))(target(function))
+
+
+def _all(function: F, *decorators: Callable[[F], F]) -> F:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A run folder that holds a ledger, and how the user named it."""
+
+    folder: Path
+    #: `RUN` and its options as they were typed, ready for a shell.
+    typed: str
+    #: Folder whose `.env` counts: the manifest's, or the run folder where no manifest was named.
+    settings: Path
+
+
+def run_folder(manifest: Manifest, *, run_dir: Path | None, sandbox: bool) -> Path:
+    """The run folder of a manifest: `--run-dir`, else its campaign's below `runs`."""
+    if run_dir is not None:
+        return run_dir.absolute()
+    return manifest.runs / (f"{manifest.campaign}-sandbox" if sandbox else manifest.campaign)
+
+
+def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
+    """The run folder that `RUN`, a manifest or a run folder, stands for.
+
+    Raises UsageError where there is none that holds a ledger, ManifestError for a manifest that
+    has problems.
+    """
+    typed = _typed(run, run_dir, sandbox=sandbox)
+    if run.is_dir():
+        if run_dir is not None:
+            raise UsageError(f"{run} is a folder already: --run-dir goes with a manifest.")
+        folder, settings = run.absolute(), run.absolute()
+    elif not run.exists():
+        raise UsageError(f"{run} is not there. Name a manifest or a run folder.")
+    else:
+        folder, settings = _folder_of(run, run_dir, sandbox=sandbox), run.absolute().parent
+    if not (folder / _LEDGER).is_file():
+        raise UsageError(_no_ledger(run, folder, typed))
+    return Target(folder, typed, settings)
+
+
+def _folder_of(path: Path, run_dir: Path | None, *, sandbox: bool) -> Path:
+    from orchestrator.catalog.tables import shipped
+    from orchestrator.manifest.check import load
+
+    return run_folder(load(path, shipped()), run_dir=run_dir, sandbox=sandbox)
+
+
+def _typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
+    words = [str(run)]
+    if run_dir is not None:
+        words += ["--run-dir", str(run_dir)]
+    if sandbox:
+        words.append("--sandbox")
+    return shlex.join(words)
+
+
+def _no_ledger(run: Path, folder: Path, typed: str) -> str:
+    if run.is_dir():
+        return f"{run} holds no {_LEDGER}, so it is no run folder. Name one, or a manifest."
+    sandboxed = folder.with_name(f"{folder.name}-sandbox")
+    hint = " It has run in the sandbox: add --sandbox." if (sandboxed / _LEDGER).is_file() else ""
+    return f"{run} has not run yet: there is no {folder / _LEDGER}.{hint} Start it with: " + (
+        f"orchestrator run {typed}"
+    )

@@ -1,0 +1,137 @@
+"""`orchestrator plan`: what a run would send, cost and take; nothing is sent."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import options
+from orchestrator.errors import DiskError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.ledger.store import Row, Spend
+    from orchestrator.manifest.model import Manifest
+    from orchestrator.plan.plan import Plan
+    from orchestrator.plan.selection import Selection
+
+#: Exit code where the budget does not allow what is still to run.
+DOES_NOT_FIT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A plan against what its run folder holds already."""
+
+    plan: Plan
+    rows: Sequence[Row]
+    spend: Mapping[str, Spend]
+    attempts_made: int
+
+
+@click.command("plan")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Save the plan for `run --plan FILE`, which refuses to run where anything changed since.",
+)
+@options.target
+@options.selection
+@options.json
+@click.option("--requests", is_flag=True, help="Show each request that a run would send.")
+def plan(
+    manifest: Path,
+    save: Path | None,
+    run_dir: Path | None,
+    sandbox: bool,
+    select: tuple[str, ...],
+    limit: int | None,
+    as_json: bool,
+    requests: bool,
+) -> None:
+    r"""Show what a run would send, cost and take.
+
+    \b
+    Examples:
+      orchestrator plan manifest.yaml
+      orchestrator plan manifest.yaml --save plan.json
+      orchestrator plan manifest.yaml --select tag:hero --limit 10
+      orchestrator plan manifest.yaml --requests --json
+
+    Nothing is sent, and nothing is written but the saved plan. No key is needed. Exits 5 where
+    the budget does not allow all of it.
+    """
+    from orchestrator.catalog.tables import shipped
+    from orchestrator.cli.plan_page import print_plan, print_requests, tell_warnings
+    from orchestrator.manifest.check import load
+    from orchestrator.plan.document import plan_document
+    from orchestrator.plan.selection import parse
+
+    selection = parse(select, limit)
+    loaded = load(manifest, shipped())
+    folder = options.run_folder(loaded, run_dir=run_dir, sandbox=sandbox)
+    outlook = look(loaded, folder, selection)
+    document = plan_document(outlook.plan, outlook.rows, outlook.spend, outlook.attempts_made)
+    tell_warnings(outlook.plan)
+    if as_json:
+        _print_document(document, outlook.plan, requests=requests)
+    else:
+        print_plan(outlook, document)
+        if requests:
+            print_requests(_requests(outlook.plan))
+    if save is not None:
+        given = {"sandbox": sandbox, "run_dir": run_dir, "select": list(select), "limit": limit}
+        _save(outlook.plan, save, given)
+    raise SystemExit(0 if document["budget"]["fits"] else DOES_NOT_FIT)
+
+
+def look(manifest: Manifest, folder: Path, selection: Selection) -> Outlook:
+    """The plan of a manifest against its run folder, which is only read, and need not exist."""
+    from orchestrator.catalog.tables import shipped
+    from orchestrator.ledger.opening import LEDGER_FILE
+    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.plan.plan import make_plan
+
+    if not (folder / LEDGER_FILE).exists():
+        return Outlook(make_plan(manifest, shipped(), (), selection), (), {}, 0)
+    with read_ledger(folder) as ledger:
+        rows = list(ledger.rows())
+        spend, attempts_made = ledger.spend(), ledger.attempts_made()
+    return Outlook(make_plan(manifest, shipped(), rows, selection), rows, spend, attempts_made)
+
+
+def _requests(made: Plan) -> list[dict[str, Any]]:
+    from orchestrator.cli.wiring import job_request
+
+    return [job_request(made, entry) for entry in made.to_run]
+
+
+def _print_document(document: dict[str, Any], made: Plan, *, requests: bool) -> None:
+    from orchestrator.cli.output import print_json
+
+    print_json({**document, "requests": _requests(made)} if requests else document)
+
+
+def _save(made: Plan, path: Path, given: Mapping[str, Any]) -> None:
+    """Save the plan, its paths absolute: it may be applied from another folder."""
+    import shlex
+
+    from orchestrator.cli.output import tell
+    from orchestrator.plan.document import save
+
+    run_dir = given["run_dir"]
+    absolute = {**given, "run_dir": str(run_dir.absolute()) if run_dir is not None else None}
+    try:
+        save(made, path, absolute)
+    except OSError as error:
+        raise DiskError(
+            f"the plan cannot be saved to {path}: {error.strerror}. Name another file with --save."
+        ) from error
+    tell(f"Saved. To run exactly this: orchestrator run --plan {shlex.quote(os.fspath(path))}")

@@ -1,0 +1,100 @@
+"""`orchestrator status`: counts, spend, and what waits for a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.ledger.sqlite import SqliteLedger
+
+#: Jobs that wait for a person which are listed for people; `--json` lists all.
+_MOST_LISTED = 10
+
+
+@click.command("status")
+@options.run_argument
+@options.json
+def status(run: Path, run_dir: Path | None, sandbox: bool, as_json: bool) -> None:
+    r"""Show how a run stands.
+
+    \b
+    Examples:
+      orchestrator status manifest.yaml
+      orchestrator status runs/spring-launch --json
+
+    RUN is a manifest or a run folder. Works while a run is going on, and changes nothing.
+    """
+    from orchestrator.cli.output import print_json
+    from orchestrator.ledger.sqlite import read_ledger
+
+    target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)
+    with read_ledger(target.folder) as ledger:
+        document = status_document(ledger, target.folder, target.typed)
+        if as_json:
+            print_json(document)
+        else:
+            _print_status(document, ledger, target.typed)
+
+
+def status_document(ledger: SqliteLedger, folder: Path, typed: str) -> dict[str, Any]:
+    """What `status --json` and `run --json` print.
+
+    `typed` is `RUN` and its options, quoted for a shell, as the commands of `needs_decision` name
+    the run.
+    """
+    from orchestrator.cli.decisions import documents
+    from orchestrator.cli.output import SCHEMA_VERSION
+    from orchestrator.ledger.summary import cost, counts, undecided
+
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "campaign": ledger.campaign,
+        "run_dir": str(folder),
+        "counts": {state.value: number for state, number in counts(ledger).items()},
+        "cost": cost(ledger),
+        "elapsed_s": elapsed(ledger),
+        "needs_decision": documents(undecided(ledger), typed),
+    }
+
+
+def elapsed(ledger: SqliteLedger) -> float:
+    """Seconds from the ledger's first event to its last; 0 where nothing happened yet."""
+    ((first, last),) = ledger.fetch("SELECT min(at), max(at) FROM events")
+    return 0.0 if first is None else round(max(last - first, 0.0), 3)
+
+
+def _print_status(document: Mapping[str, Any], ledger: SqliteLedger, typed: str) -> None:
+    from orchestrator.cli.output import Column, print_table, say, say_entry
+    from orchestrator.report.figures import counted, span
+
+    total = sum(document["counts"].values())
+    rows = [(state, f"{count:,}") for state, count in document["counts"].items() if count]
+    rows.append(("all", f"{total:,}"))
+    print_table((Column("STATE"), Column("JOBS", right=True)), rows)
+    say()
+    if document["cost"]:
+        _print_cost(document["cost"])
+        say()
+    say_entry("time", f"{span(document['elapsed_s'])} from the first event to the last")
+    say_entry("folder", document["run_dir"])
+    waiting = document["needs_decision"]
+    if waiting:
+        say()
+        say(f"{counted(len(waiting), 'job')} wait for a decision. To see why, and what to do:")
+        say(f"  orchestrator resolve {typed}")
+
+
+def _print_cost(cost: list[dict[str, Any]]) -> None:
+    from orchestrator.cli.output import Column, amount_or_unknown, print_table
+
+    figures = ("estimated", "reserved", "final")
+    columns = [Column("PROVIDER"), *(Column(name.upper(), right=True) for name in figures)]
+    rows = [[item["provider"], *(amount_or_unknown(item[name]) for name in figures)] for item in cost]
+    print_table([*columns, Column("UNIT")], [[*row, item["unit"]] for row, item in zip(rows, cost, strict=True)])

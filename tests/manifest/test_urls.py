@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.manifest.urls import complaint_about
+
+PUBLIC = [
+    "https://cdn.example.com/a.png",
+    "https://cdn.example.com:8443/a.png?X-Amz-Signature=x&y=%20#part",
+    "https://8.8.8.8/a.png",
+    "https://[2606:4700::1111]/a.png",
+    "https://bücher.example/a.png",
+    "HTTPS://CDN.EXAMPLE.COM/a.png",
+    "https://1password.com/a.png",
+]
+NOT_PUBLIC = [
+    "https://10.0.0.1/a", "https://172.16.0.1/a", "https://192.168.0.1/a", "https://127.0.0.1/a",
+    "https://127.1/a", "https://0x7f000001/a", "https://2130706433/a", "https://017700000001/a",
+    "https://0/a", "https://169.254.169.254/latest", "https://100.64.0.1/a",
+    "https://224.0.0.1/a", "https://255.255.255.255/a", "https://[::1]/a", "https://[fe80::1]/a",
+    "https://[::ffff:127.0.0.1]/a", "https://[fd00::1]/a", "https://localhost/a",
+    "https://LOCALHOST./a", "https://x.localhost/a", "https://printer.local/a",
+    "https://metadata.google.internal/a", "https://intranet/a", "https:///a", "https://999.1.1.1/a",
+]  # fmt: skip
+NOT_HTTPS = ["http://cdn.example.com/a", "ftp://cdn.example.com/a", "file:///etc/passwd", "data:,x"]
+NOT_URLS = [
+    "https://cdn.example.com/a b", "https://[::1/a", "https://cdn.example.com:port/a",
+    "https://cdn.example.com/\n", "https://cdn.example.com\\@10.0.0.1/",
+    "https://user@cdn.example.com/a", "https://user:secret@cdn.example.com/a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", PUBLIC)
+def test_a_public_url_is_taken(url: str) -> None:
+    assert complaint_about(url) is None
+
+
+@pytest.mark.parametrize("url", [*NOT_PUBLIC, *NOT_HTTPS, *NOT_URLS])
+def test_anything_else_is_refused_with_what_to_do(url: str) -> None:
+    complaint = complaint_about(url)
+
+    assert complaint is not None
+    message, hint = complaint
+    assert message
+    assert hint
+    assert "secret" not in message
