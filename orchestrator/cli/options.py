@@ -79,6 +79,8 @@ class Target:
     """A run folder that holds a ledger, and how the user named it."""
 
     folder: Path
+    #: Whether a manifest was named, and not the folder itself.
+    manifest: bool
     #: `RUN` and its options as they were typed, ready for a shell.
     typed: str
     #: Folder whose `.env` counts: the manifest's, or the run folder where no manifest was named.
@@ -98,8 +100,9 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
     Raises UsageError where there is none that holds a ledger, ManifestError for a manifest that
     has problems.
     """
-    typed = _typed(run, run_dir, sandbox=sandbox)
-    if run.is_dir():
+    words = typed(run, run_dir, sandbox=sandbox)
+    is_folder = run.is_dir()
+    if is_folder:
         if run_dir is not None:
             raise UsageError(f"{run} is a folder already: --run-dir goes with a manifest.")
         folder, settings = run.absolute(), run.absolute()
@@ -108,8 +111,8 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
     else:
         folder, settings = _folder_of(run, run_dir, sandbox=sandbox), run.absolute().parent
     if not (folder / _LEDGER).is_file():
-        raise UsageError(_no_ledger(run, folder, typed))
-    return Target(folder, typed, settings)
+        raise UsageError(_no_ledger(run, folder, words))
+    return Target(folder, not is_folder, words, settings)
 
 
 def _folder_of(path: Path, run_dir: Path | None, *, sandbox: bool) -> Path:
@@ -119,7 +122,8 @@ def _folder_of(path: Path, run_dir: Path | None, *, sandbox: bool) -> Path:
     return run_folder(load(path, shipped()), run_dir=run_dir, sandbox=sandbox)
 
 
-def _typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
+def typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
+    """`RUN` and its options as they were typed, quoted for a shell."""
     words = [str(run)]
     if run_dir is not None:
         words += ["--run-dir", str(run_dir)]
@@ -128,11 +132,11 @@ def _typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
     return shlex.join(words)
 
 
-def _no_ledger(run: Path, folder: Path, typed: str) -> str:
+def _no_ledger(run: Path, folder: Path, words: str) -> str:
     if run.is_dir():
         return f"{run} holds no {_LEDGER}, so it is no run folder. Name one, or a manifest."
     sandboxed = folder.with_name(f"{folder.name}-sandbox")
     hint = " It has run in the sandbox: add --sandbox." if (sandboxed / _LEDGER).is_file() else ""
     return f"{run} has not run yet: there is no {folder / _LEDGER}.{hint} Start it with: " + (
-        f"orchestrator run {typed}"
+        f"orchestrator run {words}"
     )

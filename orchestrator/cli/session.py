@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ import click
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli import options
 from orchestrator.cli.caps import call_caps, spending
+from orchestrator.cli.output import print_json
 from orchestrator.cli.progress import final_lines, show
 from orchestrator.cli.status import status_document
 from orchestrator.cli.wiring import Keys, needed_keys, opened
@@ -27,7 +27,7 @@ from orchestrator.engine.recovery import needs_access
 from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Tally
 from orchestrator.errors import UsageError
-from orchestrator.ledger.export import write_csv, write_jsonl
+from orchestrator.ledger.export import results, write_csv, write_jsonl
 from orchestrator.ledger.sqlite import open_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.document import check_drift
@@ -87,8 +87,8 @@ async def run_call(call: Call) -> int:
         for line in final_lines(tally, folder, time.monotonic() - began):
             _tell(line)
         if call.as_json:
-            document = status_document(ledger, folder, str(call.manifest))
-            click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+            typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
+            print_json(status_document(ledger, folder, typed))
     return tally.exit_code()
 
 
@@ -190,8 +190,8 @@ def _with_in_flight(manifest: Manifest, in_flight: int | None) -> Manifest:
 def _write_results(ledger: SqliteLedger, folder: Path) -> None:
     from orchestrator.report.page import write_report
 
-    write_jsonl(folder / "results.jsonl", ledger)
-    write_csv(folder / "results.csv", ledger)
+    write_jsonl(folder / "results.jsonl", results(ledger))
+    write_csv(folder / "results.csv", results(ledger))
     write_report(ledger, folder)
 
 

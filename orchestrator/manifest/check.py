@@ -52,7 +52,7 @@ def check(path: Path, catalog: Catalog) -> tuple[Manifest | None, tuple[Problem,
     for problem in source.problems:
         findings.add(problem)
     jobs = _read_jobs(path, source, catalog, findings)
-    problems = findings.in_file_order()
+    problems = findings.in_file_order(source.file)
     if problems:
         return None, problems
     return _manifest(path, source.value, catalog, jobs, tuple(findings.warnings)), ()

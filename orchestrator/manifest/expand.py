@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from orchestrator.jobs import JobSpec
 from orchestrator.manifest import templates
@@ -15,13 +15,17 @@ from orchestrator.manifest.rows import EXTENSIONS, is_table, read_table
 from orchestrator.manifest.tables import ID_COLUMN, PARAM_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path, PurePath
 
     from orchestrator.manifest.drafts import Draft
     from orchestrator.manifest.problems import Findings
     from orchestrator.manifest.resolve import Resolved, Resolver
     from orchestrator.manifest.tables import Table
+
+#: What sets a job apart from others of the same manifest job: its draft, its axes' values by
+#: number, and the number of its row.
+_Choice: TypeAlias = "tuple[Draft, Mapping[str, int], int | None]"
 
 #: Most jobs of one manifest.
 MAX_JOBS = 1_000_000
@@ -41,7 +45,7 @@ class Expander:
     _ids: dict[str, int] = field(default_factory=dict)
     _tables: dict[str, Table | None] = field(default_factory=dict)
     #: Within the job that is being expanded: key to what was chosen for it.
-    _keys: dict[str, Combination] = field(default_factory=dict)
+    _keys: dict[str, _Choice] = field(default_factory=dict)
 
     def expand(self, draft: Draft) -> Iterator[JobSpec]:
         """The jobs of a draft that have no problems; the problems are reported."""
@@ -109,8 +113,9 @@ class Expander:
         self._keys.clear()
 
     def _key_is_free(self, one: Combination) -> bool:
-        other = self._keys.setdefault(one.key, one)
-        if other is one:
+        choice = (one.draft, one.choices, one.row_number)
+        other = self._keys.setdefault(one.key, choice)
+        if other is choice:
             return True
         place, what = _what_collides(one, other)
         message = f"{what} gives two jobs one key"
@@ -150,13 +155,14 @@ class Expander:
         self.findings.warn(place, "unused-variable", f"{what} is used nowhere", hint)
 
 
-def _what_collides(one: Combination, other: Combination) -> tuple[Place, str]:
+def _what_collides(one: Combination, other: _Choice) -> tuple[Place, str]:
     """The last choice in which two jobs with one key differ, and what it is."""
-    if one.draft is not other.draft:
+    draft, choices, row_number = other
+    if one.draft is not draft:
         return one.draft.item_place, "this prompt"
-    if one.row_number != other.row_number:
+    if one.row_number != row_number:
         return one.row_place or one.draft.place, "this row"
-    names = [name for name in one.choices if one.choices[name] != other.choices[name]]
+    names = [name for name in one.choices if one.choices[name] != choices[name]]
     matrix = one.draft.fields["matrix"]
     return matrix.place.below(names[-1], one.choices[names[-1]]), "this value"
 

@@ -42,7 +42,7 @@ def slug(value: str) -> str:
     """
     text = normalize("NFC", normalize("NFC", value).lower())
     clean = _OUTSIDE.sub("-", text).strip("-.")
-    if clean == text and len(clean) <= SLUG_LENGTH and not _is_device(clean):
+    if clean and clean == text and len(clean) <= SLUG_LENGTH and not _is_device(clean):
         return clean
     return _with_digest(clean, text, SLUG_LENGTH)
 
@@ -57,11 +57,6 @@ def _with_digest(clean: str, text: str, length: int) -> str:
         # The dot would leave the device's name in front of it.
         kept = kept.replace(".", "-")
     return f"{kept}-{short_digest(text)}".lstrip("-")
-
-
-def key_of(parts: Sequence[str]) -> str:
-    """The key of a job from its slugged parts."""
-    return "/".join(parts)
 
 
 def axes_part(values: Sequence[str]) -> str:

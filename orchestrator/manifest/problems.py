@@ -86,9 +86,14 @@ class Findings:
             self._seen.add(same)
             self.problems.append(problem)
 
-    def in_file_order(self) -> tuple[Problem, ...]:
-        """All problems: file by file as the files came up, then from top to bottom."""
-        files = {name: n for n, name in enumerate(dict.fromkeys(p.file for p in self.problems))}
+    def knows(self, place: Place, code: str, message: str) -> bool:
+        """Whether this was reported before: then its hint need not be thought of again."""
+        return (id(place.source), place.path, place.key, code, message) in self._seen
+
+    def in_file_order(self, first: str) -> tuple[Problem, ...]:
+        """All problems from top to bottom: those of the file `first`, then file by file."""
+        names = dict.fromkeys([first, *(problem.file for problem in self.problems)])
+        files = {name: number for number, name in enumerate(names)}
         return tuple(sorted(self.problems, key=lambda p: (files[p.file], p.line, p.column)))
 
     def _is_new(self, place: Place, code: str, message: str) -> bool:

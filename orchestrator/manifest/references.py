@@ -105,7 +105,7 @@ def _kind(
     one: _Written, text: str, place: str, model: Model, rules: ReferenceRules
 ) -> KindRule | ReferenceFault:
     """The mapping's kind, else the extension's, else the model's only one."""
-    name = text if place == "path" else urlsplit_path(text)
+    name = text if place == "path" else _url_path(text)
     kind = one.fields.get("kind") or kind_by_extension(name)
     taken = ", ".join(rule.kind for rule in rules.kinds)
     if kind is None and len(rules.kinds) > 1:
@@ -119,7 +119,7 @@ def _kind(
     return rule
 
 
-def urlsplit_path(url: str) -> str:
+def _url_path(url: str) -> str:
     """The path of a URL; empty where it is no URL."""
     try:
         return urlsplit(url).path

@@ -111,14 +111,14 @@ class Resolver:
         return fits
 
     def _report_unknown(self, name: str, entry: Entry, one: Combination) -> None:
-        known = list(one.variables)
+        message = f"the variable `{name}` is not defined"
+        if self.findings.knows(entry.place, "unknown-variable", message):
+            return
+        known = sorted(one.variables)
         guess = nearest(name, known)
-        listed = ", ".join(sorted(known)[:10])
-        hint = f"known: {listed}" if known else "define it under `vars`"
+        hint = f"known: {', '.join(known[:10])}" if known else "define it under `vars`"
         hint = f"did you mean `{guess}`?" if guess else hint
-        self.findings.report(
-            entry.place, "unknown-variable", f"the variable `{name}` is not defined", hint
-        )
+        self.findings.report(entry.place, "unknown-variable", message, hint)
 
     # --- one function for each part of a job ---------------------------------------------------
 

@@ -103,11 +103,11 @@ class Rivya:
         task = _task(document)
         task_id = identifier(member(task, "id", "task_id"))
         if task_id is not None and _says_accepted(reply, task):
-            view = _view(task)
+            view = _view(task) if 200 <= reply.status < 300 else None
             return Accepted(
                 task_id,
                 amount(member(task, "reserved_credits")),
-                view=None if view.status == "open" else view,
+                view=None if view is None or view.status == "open" else view,
             )
         fault = envelope_fault(reply, document)
         if 200 <= reply.status < 300:

@@ -192,9 +192,6 @@ def _failed_as(error_class: str | None) -> Callable[[JobFacts], bool]:
 
 
 def _quarantines() -> Iterator[_Kind]:
-    def quarantined(job: JobFacts) -> bool:
-        return job.state is State.QUARANTINED and not job.needs_decision
-
     yield _Kind(
         "Quarantined",
         "bad",
@@ -202,17 +199,26 @@ def _quarantines() -> Iterator[_Kind]:
         f" {LOOKS_MOST} times, and never pays again.",
         (_AGAIN,),
         "What arrived does not verify",
-        lambda job: quarantined(job) and job.looks < LOOKS_MOST,
+        lambda job: _is_quarantined(job) and _is_looked_at(job),
     )
     yield _Kind(
         "Quarantined for good",
         "bad",
-        f"These were paid for and looked at {LOOKS_MOST} times in vain. Ask the provider for the"
-        " video by its task id.",
+        "These were paid for, and no run looks at them any more. Ask the provider for the video"
+        " by its task id.",
         (),
         "What arrived does not verify",
-        lambda job: quarantined(job) and job.looks >= LOOKS_MOST,
+        lambda job: _is_quarantined(job) and not _is_looked_at(job),
     )
+
+
+def _is_quarantined(job: JobFacts) -> bool:
+    return job.state is State.QUARANTINED and not job.needs_decision
+
+
+def _is_looked_at(job: JobFacts) -> bool:
+    """Whether the next run looks at a quarantined result again."""
+    return job.task_id is not None and job.looks < LOOKS_MOST
 
 
 def _unfinished() -> Iterator[_Kind]:

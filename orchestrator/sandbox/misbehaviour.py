@@ -50,11 +50,8 @@ async def play(
             return await tampered(request, fault, real)
     if fault.action in _INSTEAD:
         return _INSTEAD[fault.action](service, fault)
-    if fault.action == "garbage" and fault.argument == "endless":
-        return await endless(request, "application/json")
     if fault.action == "garbage":
-        body = GARBAGE[fault.argument or "text"]
-        return web.Response(body=body, content_type="application/json")
+        return await _garbage(request, fault)
     if fault.action == "hang":
         await (anyio.sleep_forever() if fault.argument is None else anyio.sleep(fault.argument))
     return reset(request)
@@ -131,6 +128,12 @@ async def _gzip(request: web.Request, fault: Fault, real: web.Response) -> web.S
     body = _body(real) if fault.argument is None else bytes(fault.argument)
     headers = _headers(real) | {"Content-Encoding": "gzip"}
     return web.Response(status=real.status, headers=headers, body=gzip.compress(body, 6))
+
+
+async def _garbage(request: web.Request, fault: Fault) -> web.StreamResponse:
+    if fault.argument == "endless":
+        return await endless(request, "application/json")
+    return web.Response(body=GARBAGE[fault.argument or "text"], content_type="application/json")
 
 
 def _status(service: str, fault: Fault) -> web.StreamResponse:

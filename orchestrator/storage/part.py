@@ -119,7 +119,7 @@ class Part:
         self._written = self._synced = offset
         if offset:
             await self._on_disk(self._rehash, offset)
-            self._file = await self._open(paths.open_old, offset)
+            await self._open(paths.open_old, offset)
 
     def _rehash(self, size: int) -> None:
         descriptor = paths.open_old(self.path)
@@ -147,12 +147,14 @@ class Part:
             if self._pending_size >= MEMORY:
                 check_head(b"".join(self._pending)[:HEAD_BYTES])
             await self._on_disk(self._remove)
-            self._file = await self._open(paths.open_new, 0)
+            file = await self._open(paths.open_new, 0)
+        else:
+            file = self._file
         data = self._take()
         self._digest.update(data)
         try:
-            await self._file.write(data)
-            await self._file.flush()
+            await file.write(data)
+            await file.flush()
         except OSError as error:
             await self._give_up(error)
         self._written += len(data)
@@ -293,13 +295,24 @@ class Part:
         self._pending, self._pending_size = [], 0
 
     async def _open(self, opener: Callable[[Path], int], offset: int) -> AsyncBufferedReader:
-        """Open the part for writing at `offset`."""
+        """Open the part for writing at `offset`.
+
+        The thread that opens it cannot be called back: a try that is cancelled meanwhile waits
+        for the file, so that `close` can let go of it.
+        """
+        opening = asyncio.ensure_future(
+            aiofiles.open(self.path, "r+b", opener=lambda *_: opener(self.path))
+        )
         try:
-            file = await aiofiles.open(self.path, "r+b", opener=lambda *_: opener(self.path))
-            await file.seek(offset)
+            self._file = await asyncio.shield(opening)
+            await self._file.seek(offset)
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True), suppress(OSError):
+                self._file = await opening
+            raise
         except OSError as error:
             raise disk_error(error, self.path) from error
-        return file
+        return self._file
 
     async def close(self) -> None:
         """Let go of the file, also while being cancelled; what was noted down stays."""

@@ -1,0 +1,119 @@
+"""`orchestrator verify`: every stored video against the hash that the ledger has of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.ledger.store import StoredFile
+
+#: Seconds between two lines of progress, off a terminal and on one.
+_PLAIN_EVERY = 30.0
+_LIVE_EVERY = 0.25
+
+
+@click.command("verify")
+@options.run_argument
+def verify(run: Path, run_dir: Path | None, sandbox: bool) -> None:
+    r"""Hash every stored video again.
+
+    \b
+    Examples:
+      orchestrator verify manifest.yaml
+      orchestrator verify runs/spring-launch
+
+    RUN is a manifest or a run folder. Prints each video that is missing or is not what was
+    stored, and each that lacks the file that says where it came from; exits 1 where there is one.
+    """
+    from orchestrator.cli.output import say, tell
+    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.report.figures import counted, size
+
+    target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)
+    with read_ledger(target.folder) as ledger:
+        files = [file for row in ledger.rows() for file in row.files]
+    progress = _Progress(len(files))
+    findings = 0
+    for file in files:
+        for finding in check_file(target.folder, file):
+            progress.clear()
+            say(f"{file.path}: {finding}")
+            findings += 1
+        progress.hashed(file.bytes)
+    progress.clear()
+    total = f"{counted(len(files), 'video')}, {size(progress.bytes)}"
+    if findings:
+        tell(f"{total}: {counted(findings, 'finding')}. The next run fetches missing videos again.")
+    else:
+        tell(f"{total}: all as they were stored.")
+    raise SystemExit(1 if findings else 0)
+
+
+def check_file(folder: Path, file: StoredFile) -> Iterator[str]:
+    """What is wrong with one stored video and its sidecar."""
+    from orchestrator.storage.paths import regular_size, relative
+
+    path = folder / relative(file.path)
+    length = regular_size(path)
+    if length is None:
+        yield "missing" if not os.path.lexists(path) else "not a regular file"
+    elif length != file.bytes:
+        yield f"changed: {length:,} bytes, stored were {file.bytes:,}"
+    elif (finding := _content(path, file)) is not None:
+        yield finding
+    if regular_size(path.with_suffix(".json")) is None:
+        yield "its sidecar (.json), which says where it came from, is missing"
+
+
+def _content(path: Path, file: StoredFile) -> str | None:
+    from orchestrator.storage.paths import hash_file
+
+    try:
+        digest = hash_file(path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None if digest == file.sha256 else "changed: its SHA-256 is not that of what was stored"
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the hashing is, on stderr."""
+
+    total: int
+    done: int = 0
+    bytes: int = 0
+    _live: bool = field(init=False)
+    _latest: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        from orchestrator.cli.output import shows_colour
+
+        self._live = shows_colour(sys.stderr)
+
+    def hashed(self, count: int) -> None:
+        """One more video of so many bytes is done."""
+        from orchestrator.report.figures import size
+
+        self.done += 1
+        self.bytes += count
+        now = time.monotonic()
+        if now - self._latest >= (_LIVE_EVERY if self._live else _PLAIN_EVERY):
+            self._latest = now
+            line = f"{self.done:,} of {self.total:,} videos hashed, {size(self.bytes)}"
+            click.echo(f"\r{line}\x1b[K" if self._live else line, err=True, nl=not self._live)
+
+    def clear(self) -> None:
+        """Take the live line away, so that a finding has a line of its own."""
+        if self._live:
+            click.echo("\r\x1b[K", err=True, nl=False)
