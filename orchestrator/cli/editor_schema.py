@@ -31,7 +31,7 @@ def stale_schema(path: Path, catalog: Catalog) -> list[Problem]:
         return []
     line, column, name = found
     schema = path.parent / name
-    what = _finding(schema, catalog)
+    what = schema_finding(schema, catalog)
     if what is None:
         return []
     hint = f"write it again with: orchestrator schemas --write {schema.parent}"
@@ -56,8 +56,8 @@ def _named_schema(path: Path) -> tuple[int, int, str] | None:
     return None
 
 
-def _finding(schema: Path, catalog: Catalog) -> str | None:
-    """What is wrong with a schema's file, as the end of a sentence."""
+def schema_finding(schema: Path, catalog: Catalog) -> str | None:
+    """What is wrong with a schema's file, as the end of a sentence; None where nothing is."""
     from orchestrator.catalog.schema.document import manifest_schema
 
     try:

@@ -82,7 +82,9 @@ def _places(wanted: Sequence[str], out: Path | None, folder: Path) -> Iterator[t
     try:
         where.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DiskError(f"{where} cannot be made: {error.strerror}. Choose another --out.") from error
+        raise DiskError(
+            f"{where} cannot be made: {error.strerror}. Choose another --out."
+        ) from error
     for name in wanted:
         yield name, where / f"results.{name}"
 

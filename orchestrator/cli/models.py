@@ -180,9 +180,7 @@ def _print_params(model: Model) -> None:
     from orchestrator.cli.output import Column, print_table
 
     columns = (Column("PARAMETER"), Column("TYPE"), Column("DEFAULT"), Column("VALUES"))
-    rows = [
-        (param.key, param.type, _default(param), _values(param)) for param in model.params
-    ]
+    rows = [(param.key, param.type, _default(param), _values(param)) for param in model.params]
     print_table(columns, rows)
 
 

@@ -34,7 +34,9 @@ def target(function: F) -> F:
             help="The run folder itself, in place of the manifest's.",
         ),
         click.option(
-            "--sandbox", is_flag=True, help="The emulated providers, with a run folder of their own."
+            "--sandbox",
+            is_flag=True,
+            help="The emulated providers, with a run folder of their own.",
         ),
     )
 
@@ -60,7 +62,9 @@ def selection(function: F) -> F:
 
 def json(function: F) -> F:
     """Add `--json`, which reaches the command as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
+        function
+    )
 
 
 def run_argument(function: F) -> F:
@@ -136,7 +140,7 @@ def _no_ledger(run: Path, folder: Path, words: str) -> str:
     if run.is_dir():
         return f"{run} holds no {_LEDGER}, so it is no run folder. Name one, or a manifest."
     sandboxed = folder.with_name(f"{folder.name}-sandbox")
-    hint = " It has run in the sandbox: add --sandbox." if (sandboxed / _LEDGER).is_file() else ""
-    return f"{run} has not run yet: there is no {folder / _LEDGER}.{hint} Start it with: " + (
-        f"orchestrator run {words}"
-    )
+    hint = f"Start it with: orchestrator run {words}"
+    if (sandboxed / _LEDGER).is_file():
+        hint = "Add --sandbox for its run in the sandbox."
+    return f"{run} has not run yet: there is no {folder / _LEDGER}. {hint}"

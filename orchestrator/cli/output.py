@@ -32,9 +32,9 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def write_text(text: str) -> None:
     r"""Write data to stdout in UTF-8, whatever the locale; lone surrogates become `\udXXX`."""
-    stream = click.get_binary_stream("stdout")
-    stream.write(text.encode("utf-8", "backslashreplace"))
-    stream.flush()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
 
 
 def say(text: str = "") -> None:

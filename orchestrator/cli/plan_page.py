@@ -1,4 +1,4 @@
-"""A plan for people: what it costs, where its jobs stand, what the budget says, how long it takes."""
+"""A plan for people: cost, jobs, budget and time."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def _cost(cost: Mapping[str, Any], spend: Mapping[str, Spend]) -> str:
     unknown = sum(model["jobs"] for model in cost["by_model"] if model["each"] is None)
     known = sum(model["amount"] for model in cost["by_model"] if model["each"] is not None)
     parts = []
-    if known or not unknown:
+    if not any(model["jobs"] for model in cost["by_model"]):
+        parts.append("nothing more to spend")
+    elif known or not unknown:
         parts.append(f"{amount_or_unknown(known)} {cost['unit']} ({_known_precision(cost)})")
     if unknown:
         parts.append(f"{counted(unknown, 'job')} of unknown price")

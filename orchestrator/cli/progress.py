@@ -33,8 +33,8 @@ Mode = Literal["auto", "plain", "none"]
 REFRESH = 0.5
 PLAIN_EVERY = 30.0
 #: What the live display shows at most, so that it fits a terminal of 24 lines.
-MOST_ACCOUNTS = 6
-MOST_WAITS = 4
+MOST_ACCOUNTS = 4
+MOST_WAITS = 3
 #: How many jobs one reason names at the end.
 MOST_TEXTS = 5
 
@@ -281,8 +281,9 @@ async def _show_live(look: Callable[[], Snapshot], stream: TextIO, clock: Clock)
 
 
 def picture(snap: Snapshot) -> RenderableType:
-    """A snapshot for a terminal of 40 columns or more, in at most fifteen lines."""
+    """A snapshot for a terminal of 40 columns or more, in at most 22 lines."""
     from rich.console import Group
+    from rich.padding import Padding
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
@@ -291,15 +292,14 @@ def picture(snap: Snapshot) -> RenderableType:
         if count:
             style = "bold red" if word in ("failed", "quarantined", "unknown") else ""
             counts.append("  ").append(f"{count:,} {word}", style)
-    time_line = [_whole(snap.elapsed)]
-    if snap.bytes_now:
-        time_line.append(f"{size(snap.bytes_now)} stored now")
-    if snap.downloading:
-        time_line.append(f"{snap.downloading} downloading")
-    rows = [Text(clean(text), overflow="ellipsis") for text in _account_lines(snap)]
-    waits = [Text(clean(str(wait)), "yellow") for wait in snap.waiting[:MOST_WAITS]]
     bar = ProgressBar(total=max(snap.total, 1), completed=snap.stored)
-    return Group(bar, counts, *rows, Text(", ".join(time_line), "dim"), *waits)
+    return Group(
+        Padding(bar, 0),
+        counts,
+        *(Text(clean(text)) for text in _account_lines(snap)),
+        Text(_time_line(snap), "dim"),
+        *(Text(clean(text), "yellow") for text in _wait_lines(snap)),
+    )
 
 
 def _account_lines(snap: Snapshot) -> list[str]:
@@ -307,6 +307,21 @@ def _account_lines(snap: Snapshot) -> list[str]:
         f"{spending}, {spending.slots_held} of {spending.slots_most} slots"
         for spending in snap.spending[:MOST_ACCOUNTS]
     ]
+
+
+def _time_line(snap: Snapshot) -> str:
+    parts = [_whole(snap.elapsed)]
+    if snap.bytes_now:
+        parts.append(f"{size(snap.bytes_now)} stored now")
+    if snap.downloading:
+        parts.append(f"{snap.downloading} downloading")
+    return ", ".join(parts)
+
+
+def _wait_lines(snap: Snapshot) -> list[str]:
+    lines = [str(wait) for wait in snap.waiting[:MOST_WAITS]]
+    more = len(snap.waiting) - len(lines)
+    return [*lines, f"and {more} more"] if more else lines
 
 
 def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -15,6 +14,7 @@ from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.cli.options import Target
     from orchestrator.ledger.sqlite import SqliteLedger
@@ -98,7 +98,9 @@ def _list(target: Target, jobs: Sequence[str]) -> None:
         tell("No job waits for a decision.")
 
 
-async def _decide(target: Target, decision: Decision, task_id: str | None, jobs: Sequence[str]) -> None:
+async def _decide(
+    target: Target, decision: Decision, task_id: str | None, jobs: Sequence[str]
+) -> None:
     """Write one decision on every job asked for, or on none."""
     from orchestrator.cli.decisions import find
     from orchestrator.cli.output import tell
@@ -159,8 +161,8 @@ async def _event(
     if decision == "adopt":
         assert task_id is not None
         await _check_task(ledger, target, row, task_id)
-        fields = {"task_id": task_id, "submitted_at": time.time()}
-        return Event(row.row, "adopted", State.SUBMITTED, fields=fields)
+        found: dict[str, object] = {"task_id": task_id, "submitted_at": time.time()}
+        return Event(row.row, "adopted", State.SUBMITTED, fields=found)
     if row.position is None:
         raise UsageError(
             f"the manifest no longer has {row.key} as it was sent, so no run would send it again. "

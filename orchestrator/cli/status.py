@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,11 +10,9 @@ from orchestrator.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from orchestrator.ledger.sqlite import SqliteLedger
-
-#: Jobs that wait for a person which are listed for people; `--json` lists all.
-_MOST_LISTED = 10
 
 
 @click.command("status")
@@ -40,7 +37,7 @@ def status(run: Path, run_dir: Path | None, sandbox: bool, as_json: bool) -> Non
         if as_json:
             print_json(document)
         else:
-            _print_status(document, ledger, target.typed)
+            _print_status(document, target.typed)
 
 
 def status_document(ledger: SqliteLedger, folder: Path, typed: str) -> dict[str, Any]:
@@ -70,7 +67,7 @@ def elapsed(ledger: SqliteLedger) -> float:
     return 0.0 if first is None else round(max(last - first, 0.0), 3)
 
 
-def _print_status(document: Mapping[str, Any], ledger: SqliteLedger, typed: str) -> None:
+def _print_status(document: Mapping[str, Any], typed: str) -> None:
     from orchestrator.cli.output import Column, print_table, say, say_entry
     from orchestrator.report.figures import counted, span
 
@@ -96,5 +93,8 @@ def _print_cost(cost: list[dict[str, Any]]) -> None:
 
     figures = ("estimated", "reserved", "final")
     columns = [Column("PROVIDER"), *(Column(name.upper(), right=True) for name in figures)]
-    rows = [[item["provider"], *(amount_or_unknown(item[name]) for name in figures)] for item in cost]
-    print_table([*columns, Column("UNIT")], [[*row, item["unit"]] for row, item in zip(rows, cost, strict=True)])
+    rows = [
+        [item["provider"], *(amount_or_unknown(item[name]) for name in figures), item["unit"]]
+        for item in cost
+    ]
+    print_table([*columns, Column("UNIT")], rows)

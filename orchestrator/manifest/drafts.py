@@ -79,7 +79,7 @@ class Layer:
 
     fields: Mapping[str, Data]
     path: Path
-    #: Names of fields that were wrong; `""` where a key is unknown or missing.
+    #: Names of fields that were wrong or unknown; `""` where one is missing.
     damaged: frozenset[str] = frozenset()
 
 
@@ -88,11 +88,9 @@ def sound_layer(value: Data, path: Path, faults: Sequence[Fault]) -> Layer:
     fields = dict(value) if isinstance(value, dict) else {}
     damaged = set()
     for fault in faults:
-        if not fault.path or (len(fault.path) == 1 and fault.code == "unknown-key"):
-            damaged.add("")
-            continue
-        damaged.add(str(fault.path[0]))
-        _take_out(fields, fault.path)
+        damaged.add(str(fault.path[0]) if fault.path else "")
+        if fault.path:
+            _take_out(fields, fault.path)
     return Layer(fields, path, frozenset(damaged))
 
 

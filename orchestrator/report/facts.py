@@ -52,7 +52,7 @@ class JobFacts:
     #: How many runs looked at a quarantined result.
     looks: int
     final: float | None
-    #: What all attempts came to as far as the provider said; None is unknown.
+    #: What all attempts came to as the provider says: final, else reserved; None is unknown.
     credits: float | None
     #: Seconds from the task's start to the provider's word of success; None while not known.
     took: float | None
@@ -72,7 +72,7 @@ def job_facts(row: Row, spent: Credits) -> JobFacts:
         key=readable(row.key, NAME_MOST),
         id=readable(str(row.job["id"]), NAME_MOST),
         provider=row.provider,
-        model=row.model,
+        model=readable(row.model, NAME_MOST),
         prompt=readable(str(row.job["prompt"]), PROMPT_MOST),
         state=row.state,
         current=row.position is not None,
@@ -83,18 +83,11 @@ def job_facts(row: Row, spent: Credits) -> JobFacts:
         reason=readable(f"{said[0]} ({said[1]})" if len(said) > 1 else "".join(said), REASON_MOST),
         looks=attempt.looks,
         final=spent.final,
-        credits=_said_credits(row.state, spent),
+        credits=spent.final if spent.final is not None else spent.reserved,
         took=took,
         stored_at=attempt.stored_at,
         files=row.files,
     )
-
-
-def _said_credits(state: State, spent: Credits) -> float | None:
-    """The final figure, else what is reserved; a failure usually frees its reservation."""
-    if spent.final is not None or state is State.FAILED:
-        return spent.final
-    return spent.reserved
 
 
 @dataclass(frozen=True, slots=True)

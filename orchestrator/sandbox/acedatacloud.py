@@ -101,9 +101,9 @@ async def _create(request: web.Request, body: bytes) -> web.StreamResponse:
         raise Refused(403, "used_up", "The balance of this service is used up")
     task = world.make(NAME, model, body, fields, None)
     request[TASKS] = (task.id,)
-    if fields.get("callback_url"):
+    if fields.get("callback_url") and not task.outcome.sync:
         return await _with_callback(request, world, task, fields["callback_url"])
-    if fields.get("async"):
+    if fields.get("async") and not task.outcome.sync:
         return web.json_response(_accepted(task))
     await _ended(task)
     status = 200 if task.outcome.failure is None else _failed_status(task)

@@ -40,6 +40,7 @@ Actions of a task (`on: task`): they are decided when it is made; several rules 
     word: reviewing         the status word while it runs
     spell: COMPLETED        the status word of success
     hiccup                  while it runs: `success: false` without a code (AceDataCloud)
+    sync                    the create is answered when it has ended (AceDataCloud)
     no_url                  success without a URL
     urls: 3                 so many videos
     credits: 90             so many final credits
@@ -197,6 +198,7 @@ ACTIONS: Mapping[str, Action] = {
     "word": Action(TASKS, text, needed=True),
     "spell": Action(TASKS, text, needed=True),
     "hiccup": Action(TASKS, yes),
+    "sync": Action(TASKS, yes),
     "no_url": Action(TASKS, yes),
     "urls": Action(TASKS, count, needed=True),
     "credits": Action(TASKS, number, needed=True),

@@ -179,6 +179,7 @@ def _outcome(provider: str, faults: Mapping[str, Fault]) -> Outcome:
         word=arguments.get("word"),
         success_word=arguments.get("spell"),
         hiccup="hiccup" in faults,
+        sync="sync" in faults,
     )
 
 

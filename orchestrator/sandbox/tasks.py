@@ -53,6 +53,8 @@ class Outcome:
     success_word: str | None = None
     #: While it runs, the task shows `success: false` and no code (AceDataCloud).
     hiccup: bool = False
+    #: The create is answered when the task has ended, whatever was asked (AceDataCloud).
+    sync: bool = False
 
     def dumps(self) -> str:
         """What differs from a plain success, as JSON."""

@@ -117,6 +117,8 @@ class LocalStorage:
             return await self._exchange(url, part, final, None, client)
         except _CutUnseen as error:
             raise NotMedia(str(error)) from None
+        except RangeRefused:
+            raise Transient("the lengths that the result's host states do not agree") from None
 
     async def _exchange(
         self, url: str, part: Part, final: Path, resume: Resume | None, client: Downloads

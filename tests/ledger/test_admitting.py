@@ -114,8 +114,15 @@ def test_a_job_that_was_sent_stays_without_a_position(ledger: SqliteLedger) -> N
 
 def test_the_number_of_a_deleted_row_is_not_used_again(ledger: SqliteLedger) -> None:
     (first,) = admit(ledger, "a")
+    admit(ledger)
     (second,) = admit(ledger, "b")
     assert second > first
+
+
+def test_new_tags_reach_the_row_of_a_job_that_is_otherwise_the_same(ledger: SqliteLedger) -> None:
+    (row,) = admit(ledger, "a")
+    ledger.admit([Admission(make_job("a", tags=("hero",)), row)])
+    assert ledger.row(row).job["tags"] == ["hero"]
 
 
 def test_a_renamed_job_takes_its_row_over_and_the_move_is_on_record(

@@ -47,6 +47,14 @@ def test_the_lock_of_a_killed_run_is_free_even_when_its_process_id_lives_again(
     RunLock(tmp_path).release()
 
 
+def test_nothing_of_an_earlier_and_longer_signature_is_left(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).write_text("x" * 1000)
+    lock = RunLock(tmp_path)
+    with pytest.raises(LedgerBusy, match=f"process {os.getpid()} "):
+        RunLock(tmp_path)
+    lock.release()
+
+
 def test_a_second_opener_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
     lock = RunLock(tmp_path)
     with pytest.raises(LedgerBusy, match=f"process {os.getpid()} "):

@@ -101,6 +101,8 @@ def test_files_are_replaced_as_a_whole_and_keep_their_order(ledger: SqliteLedger
     assert ledger.row(row).files == (FILE, second)
     write(ledger, row, "superseded", files=[second])
     assert ledger.row(row).files == (second,)
+    write(ledger, row, "superseded", files=[])
+    assert ledger.row(row).files == ()
 
 
 def test_an_illegal_transition_writes_nothing_at_all(ledger: SqliteLedger, row: int) -> None:

@@ -156,6 +156,14 @@ async def test_a_full_disk_fails_the_waiters_and_everything_after_them(
         finish(again.record(Event(rows[-1], "intent", INTENT)))
 
 
+async def test_closing_folds_the_log_into_the_file(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path, campaign="spring")
+    (row,) = admit(ledger, "a")
+    await ledger.record(Event(row, "intent", INTENT))
+    ledger.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"ledger.db", "run.lock"}
+
+
 async def test_after_a_failed_disk_nobody_folds_the_log_into_the_file(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path, campaign="spring")
     (row,) = admit(ledger, "a")

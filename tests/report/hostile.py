@@ -30,17 +30,20 @@ TEXTS = (
 
 
 def ledger_of_texts(texts: tuple[str, ...]) -> SqliteLedger:
-    """A ledger with each text as key, prompt, model, path, reason and task id, stored and failed."""
-    jobs = []
-    for number, text in enumerate(texts):
-        for end in ("made", "lost"):
-            jobs.append(make_job(f"{number}/{text}/{end}", prompt=text, model=text))
-    ledger = ledger_of(*jobs)
+    """A ledger with each text as one job's key, prompt, model and path, and as another's reason."""
+    writable = [text.encode("utf-8", "replace").decode() for text in texts]
+    ledger = ledger_of(
+        *[
+            make_job(f"{number}/{writable[number]}/{end}", prompt=text, model=writable[number])
+            for number, text in enumerate(texts)
+            for end in ("made", "lost")
+        ]
+    )
     for number, text in enumerate(texts):
         row = 2 * number + 1
         store(ledger, row, f"videos/{number}.mp4")
-        path = f"videos/{text}/{number}.mp4".encode("utf-8", "replace").decode()
-        write(ledger, row, "moved", files=[StoredFile(path, 10, "ab" * 32)])
+        file = StoredFile(f"videos/{writable[number]}/{number}.mp4", 10, "ab" * 32)
+        write(ledger, row, "moved", files=[file])
         fail(ledger, row + 1, "failed", text, text)
     return ledger
 

@@ -1,0 +1,183 @@
+"""What `doctor` looks at: this machine, the keys, and whether the providers answer."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.access import find_key, origin_of, read_dotenv
+from orchestrator.cli.editor_schema import schema_finding, stale_schema
+from orchestrator.errors import OrchestratorError
+from orchestrator.plan.cost import amount
+from orchestrator.providers.base import Fault, PollTrouble
+from orchestrator.providers.registry import provider as find_provider
+from orchestrator.report.figures import size, span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestrator.catalog.spec import Catalog
+    from orchestrator.cli.access import Key
+    from orchestrator.providers.base import Provider, Reply
+
+#: The first version with everything that ledger and sandbox ask for (STRICT tables).
+OLDEST_SQLITE = (3, 37, 0)
+#: Less free disk than this is worth a word, in bytes.
+LITTLE_DISK = 2 * 1000**3
+#: How far the clock may be from a provider's, in seconds: resends are allowed by the clock.
+CLOCK_TOLERANCE = 60.0
+#: How long a provider may take to answer, in seconds.
+PATIENCE = 20.0
+#: An id that no provider gives out.
+_MADE_UP_ID = "task_doctor_made_this_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    text: str
+    #: Whether somebody should do something about it.
+    finding: bool = False
+
+
+def machine(folder: Path) -> list[Check]:
+    """Python, SQLite, and the room on the disk of `folder` or of its nearest parent."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    old = sqlite3.sqlite_version_info < OLDEST_SQLITE
+    oldest = ".".join(map(str, OLDEST_SQLITE))
+    return [
+        Check("python", platform.python_version()),
+        Check("sqlite", sqlite3.sqlite_version + (f", {oldest} is needed" if old else ""), old),
+        Check("disk", f"{size(free)} free at {folder}", free < LITTLE_DISK),
+    ]
+
+
+def lying_schema(schema: Path, catalog: Catalog) -> list[Check]:
+    """Whether a schema of manifests is current; nothing where there is none."""
+    if not schema.exists():
+        return []
+    what = schema_finding(schema, catalog)
+    if what is None:
+        return [Check("schema", f"{schema} is current")]
+    mend = f"write it again with: orchestrator schemas --write {schema.parent}"
+    return [Check("schema", f"{schema} {what}; {mend}", finding=True)]
+
+
+def named_schema(manifest: Path, catalog: Catalog) -> list[Check]:
+    """Whether the schema that a manifest names for editors is current."""
+    return [
+        Check("schema", f"{problem.message}; {problem.hint}", finding=True)
+        for problem in stale_schema(manifest, catalog)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One provider's key, or why there is none."""
+
+    provider: Provider
+    key: Key | None
+    #: What is wrong with how it is stated; None where nothing is.
+    trouble: str | None = None
+
+
+def look_for_key(name: str, folder: Path) -> Found:
+    """The key of a provider, from the environment or from the `.env` in `folder`."""
+    provider = find_provider(name)
+    try:
+        key = find_key(provider.settings, os.environ, read_dotenv(folder), folder)
+    except OrchestratorError as error:
+        return Found(provider, None, str(error))
+    return Found(provider, key)
+
+
+def key_check(found: Found, *, needed: bool) -> Check:
+    """What is known of a key, without telling it. A missing one is a finding where it is needed."""
+    name = f"{found.provider.name} key"
+    if found.trouble is not None:
+        return Check(name, found.trouble, finding=True)
+    if found.key is None:
+        return Check(name, f"none; it would be {found.provider.settings.key_variable}", needed)
+    # Of a short text four characters would be too much of it.
+    end = found.key.value[-4:] if len(found.key.value) >= 12 else "…"
+    return Check(name, f"from {found.key.source}, ends in {end}")
+
+
+async def reach(found: Found) -> list[Check]:
+    """Whether a provider answers and takes the key, and what its clock says. Nothing is created."""
+    from orchestrator.providers.transport import TransportError
+
+    name = found.provider.name
+    try:
+        checks, headers = await (_ask(found, found.key) if found.key else _knock(found.provider))
+    except TransportError as error:
+        return [Check(name, f"cannot be reached: {error.reason}", finding=True)]
+    except OrchestratorError as error:
+        return [Check(name, str(error), finding=True)]
+    return [*checks, *_clock(name, headers)]
+
+
+async def _ask(found: Found, key: Key) -> tuple[list[Check], Mapping[str, str]]:
+    """Ask for the balance, or, where a provider tells none, after a task that nobody has."""
+    from orchestrator.providers.transport import Transport
+
+    provider = found.provider
+    request = provider.balance() or provider.poll([_MADE_UP_ID])
+    async with Transport(key.origin, key.value, create_timeout=PATIENCE) as transport:
+        reply = await transport.ask(request, timeout=PATIENCE)
+    answer = _read_answer(provider, reply)
+    if isinstance(answer, Fault):
+        refused = f"refuses: {answer.message} ({answer.code})"
+        return [Check(provider.name, refused, finding=True)], reply.headers
+    return [Check(provider.name, answer)], reply.headers
+
+
+def _read_answer(provider: Provider, reply: Reply) -> str | Fault:
+    """What a provider's answer says, or what went wrong."""
+    if provider.balance() is not None:
+        left = provider.read_balance(reply)
+        return left if isinstance(left, Fault) else f"answers, {amount(left)} credits left"
+    views = provider.read_poll([_MADE_UP_ID], reply)
+    return views.fault if isinstance(views, PollTrouble) else "answers and takes the key"
+
+
+async def _knock(provider: Provider) -> tuple[list[Check], Mapping[str, str]]:
+    """See whether a provider is there at all, without any key."""
+    import aiohttp
+
+    from orchestrator.providers.transport import translate
+
+    url = origin_of(provider.settings, os.environ).url("/")
+    patience = aiohttp.ClientTimeout(total=PATIENCE)
+    try:
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=patience) as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            headers = {name.lower(): value for name, value in response.headers.items()}
+    except (aiohttp.ClientError, OSError) as error:
+        raise translate(error, sent=False) from None
+    return [Check(provider.name, "answers; without a key more cannot be told")], headers
+
+
+def _clock(name: str, headers: Mapping[str, str]) -> list[Check]:
+    """How far this machine's clock is from the one that dated a reply."""
+    try:
+        theirs = parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return []
+    apart = abs(time.time() - theirs)
+    if apart <= CLOCK_TOLERANCE:
+        return [Check("clock", f"agrees with {name}")]
+    return [Check("clock", f"{span(apart)} away from {name}'s: set it right", finding=True)]
