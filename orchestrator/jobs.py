@@ -72,7 +72,7 @@ class JobSpec:
     it, without the table's defaults and without a derived seed: those are the plan's.
     """
 
-    #: Unique path of the job (CONTRACT: `grid/cup-noir-sora-2-pro`, `reveal/2`), ready for a file name.
+    #: Unique path of the job (`grid/cup-noir-sora-2-pro`, `reveal/2`), ready for a file name.
     key: str
     #: The manifest's `id`.
     id: str

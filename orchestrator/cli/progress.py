@@ -359,11 +359,11 @@ def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
         yield f"{counted(unknown, 'job')} may or may not have been paid for and wait for you:"
         yield f"    orchestrator resolve {_shown(folder)}"
     if failed:
-        yield f"{counted(failed, 'job')} failed; the report says why. For new attempts, run the"
-        yield "    same command with --select state:failed"
+        yield f"{counted(failed, 'job')} failed; the report says why. For new attempts, which cost:"
+        yield "    the same command with --select state:failed"
     if quarantined:
-        yield f"{counted(quarantined, 'video')} did not verify. Run the same command again: it"
-        yield "    looks again and pays for nothing twice."
+        yield f"{counted(quarantined, 'video')} did not verify. To look again, at no cost:"
+        yield "    the same command"
 
 
 def _shown(path: Path) -> str:

@@ -86,8 +86,10 @@ async def run_call(call: Call) -> int:
         )
         for line in final_lines(tally, folder, time.monotonic() - began):
             _tell(line)
+        typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
+        if tally.reasons:
+            _tell(f"To go on: orchestrator run {typed}")
         if call.as_json:
-            typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
             print_json(status_document(ledger, folder, typed))
     return tally.exit_code()
 

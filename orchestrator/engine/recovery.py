@@ -24,6 +24,9 @@ QUARANTINE_LOOKS = 3
 #: States whose rows this run cannot leave alone: something was paid, or may have been.
 UNSETTLED = frozenset({State.SUBMITTING, State.SUBMITTED, State.GENERATED, State.QUARANTINED})
 
+#: States that a create may start from: for the first time, or for a failed job that was selected.
+CREATABLE = frozenset({State.PLANNED, State.FAILED})
+
 
 class Recovery:
     """Puts rows back on their account's stages."""
@@ -53,7 +56,7 @@ class Recovery:
 
     async def _take_up(self, row: Row, attempt: OpenAttempt) -> None:
         stages = self._stages[row.provider]
-        if attempt.job is not None and row.state in (State.PLANNED, State.FAILED):
+        if attempt.job is not None and (row.resubmit or row.state in CREATABLE):
             self._run.opened()
             stages.account.enqueue(attempt)
         elif row.state is State.SUBMITTING:

@@ -148,6 +148,7 @@ class Submitter:
         model = self._account.models[attempt.model_name]
         request = self._account.provider.create(attempt.job, model, references, key)
         attempt.idempotency_key, attempt.body = key, request.body
+        attempt.task_id, attempt.reserved, attempt.ambiguous = None, None, False
         return request
 
     async def _try(self, attempt: OpenAttempt, request: Request) -> bool:
@@ -319,7 +320,7 @@ class Submitter:
 
     def _let_go(self, attempt: OpenAttempt) -> None:
         """Give back what was reserved for a create that was not sent, and its slot."""
-        if attempt.state in (State.PLANNED, State.FAILED):
+        if attempt.state is not State.SUBMITTING:
             self._run.budget.release(attempt.provider, attempt.charge, counts=is_new(attempt))
             attempt.charge = 0.0
         self._account.unknowns.undecided(attempt.row)

@@ -118,15 +118,13 @@ def drafts_of(
     if items is None:
         yield _draft(source, number, (job, defaults), variables, None, Place(source, job.path))
         return
-    # A job's own prompt and `prompts` exclude each other; a default prompt gives way.
-    rest = Layer({k: v for k, v in defaults.fields.items() if k != "prompt"}, defaults.path)
     for position, item in enumerate(items):
         if item is None:
             continue
         path = (*job.path, "prompts", position)
         own = Layer(item, path) if isinstance(item, dict) else Layer({}, path)
         name, place = _item_name(source, item, path)
-        draft = _draft(source, number, (own, job, rest), variables, name, place)
+        draft = _draft(source, number, (own, job, defaults), variables, name, place)
         if not isinstance(item, dict):
             fields = {**draft.fields, "prompt": Entry(item, source, path)}
             draft = replace(draft, fields=fields)

@@ -40,7 +40,7 @@ def slug(value: str) -> str:
     Letter case and Unicode form do not count: values that differ in nothing else get one slug, and
     so collide. Where anything else is lost, a digest keeps different values apart.
     """
-    text = normalize("NFC", normalize("NFC", value).lower())
+    text = normalize("NFC", value.lower())
     clean = _OUTSIDE.sub("-", text).strip("-.")
     if clean and clean == text and len(clean) <= SLUG_LENGTH and not _is_device(clean):
         return clean

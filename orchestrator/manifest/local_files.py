@@ -42,7 +42,7 @@ class LocalFiles:
 def _read(path: Path, most: int | None) -> LocalFile:
     try:
         # A pipe or a device would block, or never end.
-        if path.is_dir():
+        if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist"
             return LocalFile(trouble=f"{what}")
         size = path.stat().st_size

@@ -30,7 +30,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, without its credential: the transport adds that for the account's origin."""
+    """One HTTP request without its credential: the transport adds that for the account's origin."""
 
     method: str
     #: Path below the provider's base URL, beginning with a slash.

@@ -269,6 +269,7 @@ def test_on_a_terminal_the_display_lives_and_gives_the_cursor_back(monkeypatch):
     assert text.index("0 of 3 stored") < text.index("1 of 3 stored")
     assert text.index("\x1b[?25l") < text.rindex("\x1b[?25h")
     assert text.count("of 3 stored") <= 10.0 * 4 + 2
+    assert "\x1b[1A\x1b[2K" in text[text.rindex("of 3 stored") :]
 
 
 class Broken(Terminal):

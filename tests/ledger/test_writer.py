@@ -156,10 +156,9 @@ async def test_a_full_disk_fails_the_waiters_and_everything_after_them(
         finish(again.record(Event(rows[-1], "intent", INTENT)))
 
 
-async def test_closing_folds_the_log_into_the_file(tmp_path: Path) -> None:
+def test_closing_folds_the_log_into_the_file(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path, campaign="spring")
-    (row,) = admit(ledger, "a")
-    await ledger.record(Event(row, "intent", INTENT))
+    admit(ledger, "a")
     ledger.close()
     assert {path.name for path in tmp_path.iterdir()} == {"ledger.db", "run.lock"}
 

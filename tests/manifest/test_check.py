@@ -243,6 +243,19 @@ def test_a_pipe_is_no_reference(write) -> None:
     assert problems_of(path) == [(4, 56, "no-file")]
 
 
+def test_more_files_than_the_model_takes_are_too_many_in_any_combination(write) -> None:
+    model = shipped().models["rivya/happyhorse-1-0"]
+    rules = replace(model.references, max_files=2, combinations=({"image": 2, "video": 2},))
+    catalog = Catalog({model.name: replace(model, references=rules)})
+    urls = ["https://a.example/1.png", "https://a.example/2.mp4", "https://a.example/3.png"]
+    job = "  - {id: a, model: happyhorse-1-0, prompt: x, references: ["
+
+    path = write("jobs:\n" + job + ", ".join(f"'{url}'" for url in urls) + "]}\n")
+
+    column = len(job) + 1 + 2 * len("'https://a.example/1.png', ")
+    assert problems_of(path, catalog) == [(4, column, "too-many-references")]
+
+
 # --- many jobs ---------------------------------------------------------------------------------
 
 

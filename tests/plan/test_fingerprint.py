@@ -82,7 +82,7 @@ def test_the_order_and_the_kind_of_references_count():
     ("url", "text"),
     [
         ("https://a.example/x", "https://a.example/x"),
-        ("https://a.example/x?", "https://a.example/x"),
+        ("https://a.example/x?", "https://a.example/x?"),
         ("https://a.example/x?v=1&w=2", "https://a.example/x?v=1&w=2"),
         ("https://a.example/x?X-Amz-Signature=1&X-Amz-Date=2", "https://a.example/x"),
         ("https://a.example/x?x-amz-date=2&v=1", "https://a.example/x?v=1"),

@@ -50,6 +50,7 @@ def test_failed_jobs_run_again_only_where_their_state_is_asked_for():
     assert len(planned_for(State.FAILED, "state:failed").to_run) == 1
     assert planned_for(State.FAILED, "id:*").to_run == ()
     assert planned_for(State.STORED, "state:stored").to_run == ()
+    assert planned_for(State.STORED, "state:stored", "state:failed").to_run == ()
     assert planned_for(State.UNKNOWN, "state:unknown").to_run == ()
     assert planned_for(State.QUARANTINED, "state:quarantined").to_run == ()
 

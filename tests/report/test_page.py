@@ -46,6 +46,7 @@ def test_a_page_for_one_job_has_its_player_and_nothing_missing():
     assert ("src", "videos/reveal.mp4") in elements.attributes
     assert ("href", "videos/reveal.json") in elements.attributes
     assert "What is missing" not in elements.text
+    assert "Slowest generation" not in elements.text
 
 
 def test_a_page_for_5000_jobs_stays_light():
