@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tokenize
 import tomllib
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -199,6 +200,25 @@ def test_every_dependency_is_pinned():
     extras = names([*groups["dev"], *project["optional-dependencies"]["parquet"]])
     assert runtime <= pins("constraints-runtime.txt").keys()
     assert extras <= pins("constraints.txt").keys()
+
+
+def test_the_wheel_holds_what_the_program_reads_and_nobodys_videos(tmp_path):
+    copy = tmp_path / "copy"
+    for path in tracked():
+        target = copy / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    bought = copy / "manifests" / "runs" / "quickstart" / "ledger.db"
+    bought.parent.mkdir(parents=True)
+    bought.touch()
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    data = [path for path in tracked() if PACKAGE in path.parents and path.suffix != ".py"]
+    assert {place(path) for path in data} <= held
+    assert {"orchestrator/py.typed", "orchestrator/examples/quickstart.yaml"} <= held
+    assert [name for name in held if "runs/" in name] == []
 
 
 def test_typed_code_says_so():

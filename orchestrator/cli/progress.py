@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from orchestrator.engine.tally import Reason
 from orchestrator.jobs import State
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.account import Account
     from orchestrator.engine.clock import Clock
     from orchestrator.engine.tally import Tally
-
-Mode = Literal["auto", "plain", "none"]
 
 #: Seconds between two refreshes of the live display, and between two plain lines.
 REFRESH = 0.5
@@ -232,8 +230,8 @@ def moves(stream: TextIO, environment: Mapping[str, str]) -> bool:
     return stream.isatty()
 
 
-async def show(campaign: Watched, *, mode: Mode, stream: TextIO, total: int, clock: Clock) -> None:
-    """Show a run's progress on a stream until cancelled.
+async def show(campaign: Watched, *, mode: str, stream: TextIO, total: int, clock: Clock) -> None:
+    """Show a run's progress on a stream until cancelled; `mode` is `auto`, `plain` or `none`.
 
     A stream that goes away, such as a closed terminal, ends the progress and never the run.
     """

@@ -85,17 +85,18 @@ class Campaign:
 
     async def run(self) -> Tally:
         """Run to the end: every job stored or settled, or the run stopped and saved."""
-        async with self._run.tasks:
-            self._admit()
-            await self._resume()
+        try:
+            async with self._run.tasks as tasks:
+                await self._resume()
+                for stages in self._stages.values():
+                    tasks.start_soon(stages.submitter.run)
+                    tasks.start_soon(stages.watcher.run)
+                    tasks.start_soon(stages.collector.run)
+                await self._end()
+                tasks.cancel_scope.cancel()
+        finally:
             for stages in self._stages.values():
-                self._run.tasks.start_soon(stages.submitter.run)
-                self._run.tasks.start_soon(stages.watcher.run)
-                self._run.tasks.start_soon(stages.collector.run)
-            await self._end()
-            self._run.tasks.cancel_scope.cancel()
-        for stages in self._stages.values():
-            stages.collector.close()
+                stages.collector.close()
         return self._run.tally
 
     def signalled(self, exit_code: int) -> None:
@@ -137,6 +138,7 @@ class Campaign:
 
     async def _resume(self) -> None:
         """Take up every row where it stands: what is paid first, then what is to be created."""
+        self._admit()
         await rename_files(self._run, self._store, self._run.ledger.rows(current=True))
         recovery = Recovery(self._run, self._store, self._stages)
         to_run = {entry.job.spec.identity: entry.job for entry in self._plan.to_run}

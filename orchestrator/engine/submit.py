@@ -247,6 +247,9 @@ class Submitter:
         match outcome:
             case Accepted():
                 await self._settler.accepted(attempt, outcome)
+            case Rejected() if attempt.ambiguous:
+                # This send made nothing, but an earlier one of the same key may have.
+                await self._unknown(attempt, outcome.fault)
             case Rejected():
                 await self._settler.rejected(attempt, outcome)
             case Throttled() | Unsent():

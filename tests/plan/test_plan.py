@@ -55,6 +55,13 @@ def test_failed_jobs_run_again_only_where_their_state_is_asked_for():
     assert planned_for(State.QUARANTINED, "state:quarantined").to_run == ()
 
 
+def test_an_unknown_outcome_runs_again_once_a_person_said_so():
+    decided = row_of(job(), 1, State.UNKNOWN, resubmit=True)
+    assert len(plan(spec(), rows=[decided]).to_run) == 1
+    assert plan(spec(), rows=[decided], selection=parse(["id:other"])).to_run == ()
+    assert plan(spec(), rows=[row_of(job(), 1, State.UNKNOWN)]).to_run == ()
+
+
 def test_a_selection_restricts_creates_and_counts_and_nothing_else():
     made = plan(spec("a"), spec("b"), selection=parse(["id:b"]))
     assert [entry.selected for entry in made.entries] == [False, True]
