@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orchestrator.plan.cost import exceeds
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -42,9 +44,9 @@ class Budget:
             return None
         if estimate is None:
             return "its price is not known"
-        if cap is not None and self.charged.get(provider, 0.0) + estimate > cap:
+        if cap is not None and exceeds(self.charged.get(provider, 0.0) + estimate, cap):
             return f"the cap of {cap:g} credits leaves no room for {estimate:g}"
-        if call_cap is not None and self.newly.get(provider, 0.0) + estimate > call_cap:
+        if call_cap is not None and exceeds(self.newly.get(provider, 0.0) + estimate, call_cap):
             return f"--max-credits {call_cap:g} leaves no room for {estimate:g}"
         return None
 

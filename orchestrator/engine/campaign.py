@@ -142,8 +142,7 @@ class Campaign:
         await rename_files(self._run, self._store, self._run.ledger.rows(current=True))
         recovery = Recovery(self._run, self._store, self._stages)
         to_run = {entry.job.spec.identity: entry.job for entry in self._plan.to_run}
-        rows = [row for row in self._run.ledger.rows()]
-        await recovery.take_up(rows, to_run)
+        await recovery.take_up(list(self._run.ledger.rows()), to_run)
 
 
 def _stages(run: Run, store: Store, access: Access) -> Stages:

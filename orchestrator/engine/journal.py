@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TextIO
+
+    from structlog.typing import EventDict, Processor
 
     from orchestrator.engine.clock import Clock
 
@@ -33,8 +34,8 @@ class Journal:
         self._log.info(event, **{key: value for key, value in fields.items() if value is not None})
 
 
-def _timestamp(clock: Clock) -> Callable[[Any, str, dict[str, Any]], dict[str, Any]]:
-    def stamp(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _timestamp(clock: Clock) -> Processor:
+    def stamp(_logger: object, _method: str, event: EventDict) -> EventDict:
         at = datetime.fromtimestamp(clock.wall(), UTC)
         text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"at": text, "event": event.pop("event"), **event}

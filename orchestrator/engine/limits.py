@@ -31,9 +31,7 @@ class RateMeter:
     their mean distance apart, so that trouble is seen before many more are on their way.
     """
 
-    def __init__(
-        self, limit: float, window: float, clock: Clock, *, spread: bool = False
-    ) -> None:
+    def __init__(self, limit: float, window: float, clock: Clock, *, spread: bool = False) -> None:
         self._most = max(1, math.floor(limit))
         self._window = window * max(1.0, 1 / limit) + ARRIVAL_GUARD
         self._gap = self._window / self._most / 2 if spread else 0.0

@@ -10,7 +10,7 @@ from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
 from orchestrator.jobs import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestrator.engine.attempt import OpenAttempt
     from orchestrator.engine.campaign import Stages
@@ -120,7 +120,7 @@ class Recovery:
             stages.account.creates.seed(now - at for at in sent)
 
 
-def needs_access(rows: Sequence[Row], store: Store) -> frozenset[str]:
+def needs_access(rows: Iterable[Row], store: Store) -> frozenset[str]:
     """Providers that this run has to reach for the sake of rows that are there already."""
     return frozenset(
         row.provider

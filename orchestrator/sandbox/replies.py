@@ -34,7 +34,7 @@ CODES: dict[str, dict[int, str]] = {
 }
 
 
-class Refused(Exception):  # noqa: N818 — a service's answer, not this program's error
+class Refused(Exception):
     """A service refuses a request with a status and a code, and has made nothing."""
 
     def __init__(

@@ -25,7 +25,7 @@ ITEM_FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
-class Wrong(ValueError):  # noqa: N818 — what a service finds wrong, told to the client
+class Wrong(ValueError):
     """A field of a create is wrong; the text names it."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +22,14 @@ from orchestrator.ledger.sqlite import MEMORY, SqliteLedger, open_ledger
 from orchestrator.manifest.model import PROVIDER_LIMITS, Limits, Manifest
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.plan.plan import make_plan
-from orchestrator.plan.selection import Selection
 from orchestrator.providers.registry import provider
 from tests.engine.virtual import EPOCH, run_virtual
 from tests.engine.world import Disk, Wire, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from orchestrator.plan.selection import Selection
 
 MODELS = {"rivya": "hailuo-pro", "acedatacloud": "minimax-t2v"}
 
@@ -82,10 +84,8 @@ class Simulation:
         )
 
     def wall(self) -> float:
-        try:
+        with suppress(anyio.NoEventLoopError):
             self.now = anyio.current_time()
-        except anyio.NoEventLoopError:
-            pass
         return EPOCH + self.now + self.wall_shift
 
     def run(

@@ -97,9 +97,7 @@ class World:
 
     def open_tasks(self, provider: str) -> int:
         now = anyio.current_time()
-        return sum(
-            task.ready_at > now for task in self.tasks.values() if task.provider == provider
-        )
+        return sum(task.ready_at > now for task in self.tasks.values() if task.provider == provider)
 
     def make(self, provider: str, key: str | None, body: bytes) -> Task:
         """A task is made, and paid: the same one again for a key that is honoured."""
@@ -116,9 +114,7 @@ class World:
         self.tasks[task.id] = task
         if key is not None:
             self.by_key[key] = task.id
-        self.most_open[provider] = max(
-            self.most_open.get(provider, 0), self.open_tasks(provider)
-        )
+        self.most_open[provider] = max(self.most_open.get(provider, 0), self.open_tasks(provider))
         return task
 
     def results(self, provider: str) -> list[Task]:
@@ -194,7 +190,9 @@ class Wire:
     def _batch(self, body: dict[str, Any]) -> Reply:
         ids = body.get("ids") or [body["id"]]
         items = [
-            _acedatacloud(self.world.tasks[task_id]) for task_id in ids if task_id in self.world.tasks
+            _acedatacloud(self.world.tasks[task_id])
+            for task_id in ids
+            if task_id in self.world.tasks
         ]
         self.world.random.shuffle(items)
         if "ids" in body:

@@ -124,7 +124,9 @@ def world(tmp_path):
         sandbox = Sandbox(None, faults=parse(faults), **options)
         async with sandbox as urls:
             environment = {
-                **{name: value for name, value in os.environ.items() if "proxy" not in name.lower()},
+                **{
+                    name: value for name, value in os.environ.items() if "proxy" not in name.lower()
+                },
                 "RIVYA_API_KEY": "rvya_sk_canary",
                 "RIVYA_BASE_URL": urls["rivya"],
                 "ACEDATACLOUD_API_TOKEN": "ace_canary",

@@ -22,7 +22,9 @@ def jobs(number: int, model: str = "hailuo-pro") -> str:
 
 async def test_a_killed_run_goes_on_and_pays_for_nothing_twice(world):
     async with world(pace=0.2) as here:
-        here.write(jobs(12) + jobs(6, "minimax-t2v").replace("jobs:\n", "").replace("id: j", "id: m"))
+        here.write(
+            jobs(12) + jobs(6, "minimax-t2v").replace("jobs:\n", "").replace("id: j", "id: m")
+        )
         command = here.start("run", "manifest.yaml", "--yes")
         await until(lambda: len(here.sandbox.tasks.all()) >= 5)
         os.kill(command.pid, signal.SIGKILL)
@@ -72,7 +74,9 @@ async def test_a_second_run_on_the_same_ledger_is_refused_and_names_the_holder(w
         second = await here.run()
         assert second.code == 7
         assert str(command.pid) in second.err
-        assert (await here.call("status", "manifest.yaml", "--json")).json["counts"]["submitted"] == 1
+        assert (await here.call("status", "manifest.yaml", "--json")).json["counts"][
+            "submitted"
+        ] == 1
 
 
 async def test_without_a_network_a_run_waits_and_sends_once_it_is_there(world):

@@ -9,6 +9,16 @@ from pathlib import Path
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
+TWO_JOBS = """
+jobs:
+- {id: a, model: hailuo-pro, prompt: one}
+- {id: b, model: minimax-t2v, prompt: two}
+"""
+TROUBLE = """
+- {on: create, nth: 1, do: {status: 500}}
+- {on: poll, times: 2, do: reset}
+"""
+
 
 async def test_all_six_models_make_videos_and_the_ledger_says_so(world):
     async with world(pace=0.05) as here:
@@ -68,11 +78,11 @@ def _sorted(value):
 
 async def test_a_second_run_sends_no_create_and_an_edit_sends_one(world):
     async with world() as here:
-        here.write("jobs:\n- {id: a, model: hailuo-pro, prompt: one}\n- {id: b, model: minimax-t2v, prompt: two}\n")
+        here.write(TWO_JOBS)
         assert (await here.run()).code == 0
         assert (await here.run()).code == 0
         assert here.sent("create") == 2
-        here.write("jobs:\n- {id: a, model: hailuo-pro, prompt: ONE}\n- {id: b, model: minimax-t2v, prompt: two}\n")
+        here.write(TWO_JOBS.replace("one", "ONE"))
         assert (await here.run()).code == 0
         assert here.sent("create") == 3
         videos = here.run_folder / "videos"
@@ -177,9 +187,8 @@ async def test_a_synchronous_answer_of_acedatacloud_is_taken_as_it_comes(world):
 
 
 async def test_secrets_are_nowhere_in_what_is_written(world):
-    faults = "faults:\n- {on: create, nth: 1, do: {status: 500}}\n- {on: poll, times: 2, do: reset}\n"
-    async with world(faults) as here:
-        here.write("jobs:\n- {id: a, model: hailuo-pro, prompt: one}\n- {id: b, model: minimax-t2v, prompt: two}\n")
+    async with world(TROUBLE) as here:
+        here.write(TWO_JOBS)
         done = await here.run("--json")
         written = [path.read_bytes() for path in here.run_folder.rglob("*") if path.is_file()]
         for content in (*written, done.out.encode(), done.err.encode()):
