@@ -9,7 +9,7 @@ import traceback
 
 import click
 
-from orchestrator.cli import cli
+from orchestrator.cli import ReaderGone, cli
 from orchestrator.errors import ManifestError, OrchestratorError
 
 #: Set to 1, it shows where an unforeseen error happened.
@@ -44,7 +44,7 @@ def _ended(error: BaseException) -> int:
     """Say what ended the program, and return its exit code."""
     match error:
         case SystemExit():
-            return _exit_code(error)
+            return error.code if isinstance(error.code, int) else 0
         case OrchestratorError():
             _tell(_words(error))
             return error.exit_code
@@ -55,16 +55,9 @@ def _ended(error: BaseException) -> int:
             return _aborted(error)
         case KeyboardInterrupt():
             return SIGINT_CODE
-        case BrokenPipeError():
+        case ReaderGone() | BrokenPipeError():
             return _quiet()
     return _defect(error)
-
-
-def _exit_code(error: SystemExit) -> int:
-    """The code of an exit; a broken pipe, which click turns into an exit, has its own."""
-    if isinstance(error.__context__, BrokenPipeError):
-        return _quiet()
-    return error.code if isinstance(error.code, int) else 0
 
 
 def _aborted(error: click.Abort) -> int:

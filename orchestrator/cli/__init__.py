@@ -61,6 +61,10 @@ COMMANDS: Mapping[str, Lazy] = {
 }
 
 
+class ReaderGone(Exception):
+    """Whoever read this program's stdout has gone."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -86,6 +90,13 @@ class LazyGroup(click.Group):
             meant = f" Did you mean `{guess}`?" if guess else ""
             ctx.fail(f"There is no command `{args[0]}`.{meant}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Call the command. Raises ReaderGone for a broken pipe, which click would take for 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

@@ -125,7 +125,7 @@ async def reach(found: Found) -> list[Check]:
         return [Check(name, f"cannot be reached: {error.reason}", finding=True)]
     except OrchestratorError as error:
         return [Check(name, str(error), finding=True)]
-    return [*checks, *_clock(name, headers)]
+    return [*checks, *clock(name, headers)]
 
 
 async def _ask(found: Found, key: Key) -> tuple[list[Check], Mapping[str, str]]:
@@ -171,7 +171,7 @@ async def _knock(provider: Provider) -> tuple[list[Check], Mapping[str, str]]:
     return [Check(provider.name, "answers; without a key more cannot be told")], headers
 
 
-def _clock(name: str, headers: Mapping[str, str]) -> list[Check]:
+def clock(name: str, headers: Mapping[str, str]) -> list[Check]:
     """How far this machine's clock is from the one that dated a reply."""
     try:
         theirs = parsedate_to_datetime(headers["date"]).timestamp()

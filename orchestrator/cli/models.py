@@ -56,7 +56,6 @@ def list_models(as_json: bool) -> None:
         Column("MODEL"),
         Column("PRICE", right=True),
         Column("PROMPT", right=True),
-        Column("PARAMS", right=True),
         Column("REFERENCES"),
     )
     rows = [
@@ -64,7 +63,6 @@ def list_models(as_json: bool) -> None:
             model.name,
             "unknown" if model.price is None else f"{model.price:g} {model.unit}",
             "unknown" if model.prompt_limit is None else f"{model.prompt_limit:,}",
-            str(len(model.params)),
             _kinds(model),
         )
         for model in found
@@ -156,7 +154,7 @@ def _kinds(model: Model) -> str:
     rules = model.references
     if rules is None:
         return "none"
-    return f"{rules.max_files} {', '.join(kind.kind for kind in rules.kinds)}"
+    return f"{', '.join(kind.kind for kind in rules.kinds)}, at most {rules.max_files}"
 
 
 def _print_model(model: Model) -> None:

@@ -75,7 +75,12 @@ async def run_call(call: Call) -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         ledger, plan = _agreed(call, manifest, folder, stack)
-        journal = Journal(stack.enter_context((folder / "run.log").open("a")), Clock())
+        journal = Journal(
+            stack.enter_context(
+                (folder / "run.log").open("a", encoding="utf-8", errors="backslashreplace")
+            ),
+            Clock(),
+        )
         journal.note("run", manifest=str(call.manifest), to_run=len(plan.to_run))
         try:
             tally = await _campaign(call, plan, ledger, journal, folder)

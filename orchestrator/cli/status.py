@@ -80,7 +80,7 @@ def _print_status(document: Mapping[str, Any], typed: str) -> None:
         _print_cost(document["cost"])
         say()
     say_entry("time", f"{span(document['elapsed_s'])} from the first event to the last")
-    say_entry("folder", document["run_dir"])
+    say(f"folder  {document['run_dir']}")
     waiting = document["needs_decision"]
     if waiting:
         say()

@@ -82,7 +82,12 @@ async def opened(
                 )
             )
             transport = await stack.enter_async_context(
-                Transport(key.origin, key.value, create_timeout=limits[name].create_timeout)
+                Transport(
+                    key.origin,
+                    key.value,
+                    create_timeout=limits[name].create_timeout,
+                    reuse=find_provider(name).honours_key,
+                )
             )
             models = {
                 model.name: model for model in catalog.models.values() if model.provider == name

@@ -119,7 +119,8 @@ class Account:
 
         Jobs that cannot be created in this run any more are dropped on the way.
         """
-        self._woken = anyio.Event()
+        if self._woken.is_set():
+            self._woken = anyio.Event()
         self._drop_ended()
         now = self.run.clock.now()
         if not any(self._queues.values()):

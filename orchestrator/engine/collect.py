@@ -15,7 +15,7 @@ from orchestrator.jobs import State
 from orchestrator.storage.outcomes import Expired, Invalid, NoRoom, Taken, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from orchestrator.engine.account import Account
@@ -39,11 +39,8 @@ class Store(Renames, Protocol):
     async def fetch(self, url: str, target: str, *, part_id: str, client: Downloads) -> StoredFile:
         """Fetch a video and store it under `target`, durably."""
 
-    def settle(self, stored: StoredFile) -> None:
-        """Let go of what was kept until the ledger has the file."""
-
-    async def write_sidecar(self, path: str, document: Mapping[str, Any]) -> None:
-        """Write where a video came from beside it."""
+    async def conclude(self, files: Sequence[StoredFile], document: Mapping[str, Any]) -> None:
+        """Write where videos came from beside them; the ledger has them now."""
 
 
 class Collector:
@@ -148,9 +145,7 @@ class Collector:
             fields = {"stored_at": now}
             await self._run.record(attempt, "stored", State.STORED, fields=fields, files=files)
         document = sidecar(self._run.ledger.row(attempt.row), self._run.ledger.campaign)
-        for file in files:
-            await self._store.write_sidecar(file.path, document)
-            self._store.settle(file)
+        await self._store.conclude(files, document)
         self._run.tally.stored_now += 1
         self._run.tally.bytes_now += sum(file.bytes for file in files)
         self._run.closed()

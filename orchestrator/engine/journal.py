@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 if TYPE_CHECKING:
     from typing import TextIO
-
-    from structlog.typing import EventDict, Processor
 
     from orchestrator.engine.clock import Clock
 
 
 class Journal:
-    """Writes events to a stream, one JSON object a line, flushed as they come.
+    """Writes events to a stream, one JSON object a line.
 
     Credentials never get here: they live in the transport alone.
     """
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
-        self._log = structlog.wrap_logger(
-            structlog.WriteLogger(stream),
-            processors=[_timestamp(clock), structlog.processors.JSONRenderer(ensure_ascii=False)],
-            wrapper_class=structlog.BoundLogger,
-            cache_logger_on_first_use=True,
-        )
+        self._stream = stream
+        self._clock = clock
+        self._is_flushing = False
 
     def note(self, event: str, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         """Write one line. Fields that are None are left out."""
-        self._log.info(event, **{key: value for key, value in fields.items() if value is not None})
+        now = self._clock.wall()
+        at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {"at": at.replace("+00:00", "Z"), "event": event}
+        line |= {key: value for key, value in fields.items() if value is not None}
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if not self._is_flushing:
+            self._is_flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
 
-
-def _timestamp(clock: Clock) -> Processor:
-    def stamp(_logger: object, _method: str, event: EventDict) -> EventDict:
-        at = datetime.fromtimestamp(clock.wall(), UTC)
-        text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {"at": text, "event": event.pop("event"), **event}
-
-    return stamp
+    def _flush(self) -> None:
+        """Write out what one turn of the event loop brought."""
+        self._is_flushing = False
+        if not self._stream.closed:
+            self._stream.flush()

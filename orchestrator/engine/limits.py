@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class RateMeter:
         self._clock = clock
         self._sent: deque[float] = deque()
         self._unsent = 0
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._dated = anyio.Event()
 
     @property
@@ -56,7 +57,8 @@ class RateMeter:
         """Wait for a place. It has to be given to `done`, whatever happens."""
         async with self._turn:
             while (wait := self._wait()) is not None:
-                self._dated = anyio.Event()
+                if self._dated.is_set():
+                    self._dated = anyio.Event()
                 with anyio.move_on_after(wait):
                     await self._dated.wait()
             self._unsent += 1
@@ -93,7 +95,7 @@ class Place:
 
     def sent(self) -> None:
         """The request is on its way: it counts from now on."""
-        self.sent_at = anyio.current_time()
+        self.sent_at = asyncio.get_running_loop().time()
 
 
 class Slots:

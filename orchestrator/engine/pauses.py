@@ -76,8 +76,8 @@ class Gate:
         """The request of this ticket says nothing, or nothing more: another one may try."""
         if ticket == self._trying:
             self._trying = None
-        self._changed.set()
-        self._changed = anyio.Event()
+            self._changed.set()
+            self._changed = anyio.Event()
 
 
 @dataclass(slots=True)

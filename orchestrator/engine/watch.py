@@ -38,7 +38,7 @@ class Watcher:
         self._looks: list[tuple[float, int, OpenAttempt]] = []
         self._added = anyio.Event()
         self._order = 0
-        self._free = anyio.Semaphore(CONCURRENT_POLLS)
+        self._free = anyio.Semaphore(CONCURRENT_POLLS, fast_acquire=True)
         self.settler: Settler | None = None
 
     def add(self, attempt: OpenAttempt) -> None:
@@ -52,7 +52,8 @@ class Watcher:
     async def run(self) -> None:
         """Ask for what is due, until cancelled."""
         while True:
-            self._added = anyio.Event()
+            if self._added.is_set():
+                self._added = anyio.Event()
             wait = self._looks[0][0] - self._run.clock.now() if self._looks else None
             if wait is None or wait > SHORTEST_WAIT:
                 with anyio.move_on_after(wait):

@@ -98,7 +98,8 @@ class Transport:
     """Sends one account's requests to its own origin, as an async context manager.
 
     `create_timeout` and `connect_timeout` are seconds; the first covers a whole create, the
-    second its way to a connection. Raises CredentialsError for a key that no header can carry.
+    second its way to a connection. `reuse` keeps connections alive between creates, for accounts
+    whose creates may be repeated with their key. Raises CredentialsError for a key that no header can carry.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Transport:
         *,
         create_timeout: float,
         connect_timeout: float = 30,
+        reuse: bool = False,
     ) -> None:
         if not credential or not credential.isascii() or not credential.isprintable():
             raise CredentialsError(
@@ -115,6 +117,7 @@ class Transport:
             )
         self._origin = origin
         self._authorization = f"Bearer {credential.strip()}"
+        self._reuse = reuse
         self._connect_timeout = connect_timeout
         self._create_timeout = aiohttp.ClientTimeout(total=create_timeout, connect=connect_timeout)
         self._upload_timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
@@ -124,8 +127,8 @@ class Transport:
         trace.on_request_headers_sent.append(_note_headers)
         trace.on_request_chunk_sent.append(_note_chunk)
         # A connection of its own for each create: on one kept alive, a reset cannot be told from
-        # the server having closed it long before.
-        self._once = _session(aiohttp.TCPConnector(force_close=True, limit=0), [trace])
+        # the server having closed it long before. With a key that does not matter.
+        self._once = _session(aiohttp.TCPConnector(force_close=not self._reuse, limit=0), [trace])
         self._kept = _session(aiohttp.TCPConnector(limit=0), [])
         return self
 

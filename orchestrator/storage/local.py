@@ -28,7 +28,7 @@ from orchestrator.storage.outcomes import Invalid, Taken, Transient, disk_error
 from orchestrator.storage.part import Part, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.storage.download import Downloads, Incoming, Resume
@@ -104,6 +104,18 @@ class LocalStorage:
                 part.unlink(missing_ok=True)
             except OSError as error:
                 raise disk_error(error, part) from error
+
+    async def conclude(self, files: Sequence[StoredFile], document: Mapping[str, Any]) -> None:
+        """Write `document` beside stored videos that the ledger has now, and settle them.
+
+        Raises DiskError.
+        """
+        await self._blocking(paths.relative(files[0].path), self._conclude, files, _lines(document))
+
+    def _conclude(self, files: Sequence[StoredFile], text: str) -> None:
+        for file in files:
+            _write_in_one_step(self._root / paths.relative(file.path).with_suffix(".json"), text)
+            self.settle(file)
 
     async def _download(
         self, url: str, part: Part, final: Path, resume: Resume | None, client: Downloads
@@ -222,8 +234,7 @@ class LocalStorage:
         """
         where = paths.relative(path).with_suffix(".json")
         await self._folder(where.parent)
-        text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-        await self._blocking(where, _write_in_one_step, self._root / where, f"{text}\n")
+        await self._blocking(where, _write_in_one_step, self._root / where, _lines(document))
 
     def free_bytes(self) -> int:
         """Room that is left for this user on the run folder's disk, in bytes. Blocks briefly."""
@@ -263,6 +274,15 @@ def _part_digest(url: str, part_id: str) -> str:
     parts = urlsplit(url)
     text = f"{part_id}\n{parts.scheme}://{parts.netloc}{parts.path}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _lines(document: Mapping[str, Any]) -> str:
+    """A JSON object with one member a line: as good to read as an indented one, quicker made."""
+    members = (
+        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
+        for name, value in document.items()
+    )
+    return "{\n" + ",\n".join(members) + "\n}\n"
 
 
 def _write_in_one_step(path: Path, text: str) -> None:

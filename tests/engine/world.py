@@ -20,7 +20,7 @@ from orchestrator.providers.transport import Lost, NotSent
 from orchestrator.storage.outcomes import Expired, Invalid, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.providers.base import Request
 
@@ -220,8 +220,9 @@ class Disk:
         world.files[target] = content
         return StoredFile(target, len(content), hashlib.sha256(content).hexdigest(), 5.0, 16, 9)
 
-    def settle(self, stored: StoredFile) -> None:
-        assert stored.path in self.world.files
+    async def conclude(self, files: Sequence[StoredFile], document: Mapping[str, Any]) -> None:
+        assert all(file.path in self.world.files for file in files)
+        json.dumps(document)
 
     async def move(self, old: str, new: str) -> None:
         self.world.files[new] = self.world.files.pop(old)
@@ -233,10 +234,6 @@ class Disk:
 
     def exists(self, stored: StoredFile) -> bool:
         return stored.path in self.world.files
-
-    async def write_sidecar(self, path: str, document: Mapping[str, Any]) -> None:
-        assert path in self.world.files
-        json.dumps(document)
 
 
 def _json(status: int, document: object) -> Reply:

@@ -1,0 +1,92 @@
+"""The journal: one JSON object a line, written out at once, and never in anybody's way."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import pytest
+
+from orchestrator.engine.clock import Clock
+from orchestrator.engine.journal import Journal
+from tests.engine.virtual import EPOCH
+
+CLOCK = Clock(lambda: EPOCH + 1.25)
+
+
+async def lines_of(*notes):
+    stream = io.StringIO()
+    journal = Journal(stream, CLOCK)
+    for event, fields in notes:
+        journal.note(event, **fields)
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+async def test_a_line_tells_when_what_and_about_whom():
+    assert await lines_of(("stored", {"key": "reveal", "files": ["videos/reveal.mp4"]})) == [
+        {
+            "at": "2026-05-11T00:00:01.250Z",
+            "event": "stored",
+            "key": "reveal",
+            "files": ["videos/reveal.mp4"],
+        }
+    ]
+
+
+async def test_what_is_not_known_is_left_out_and_nothing_is_not_unknown():
+    (line,) = await lines_of(("accepted", {"key": "reveal", "task_id": None, "attempt": 0}))
+    assert "task_id" not in line
+    assert line["attempt"] == 0
+
+
+async def test_texts_of_a_provider_cannot_break_a_line_or_reach_a_terminal():
+    text = 'two\nlines, \x1b[31mred, "quoted" \u2028 and {"event": "stored"}'
+    stream = io.StringIO()
+    Journal(stream, CLOCK).note("trouble", message=text)
+    assert stream.getvalue().count("\n") == 1
+    assert "\x1b" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["message"] == text
+
+
+async def test_lines_keep_their_order():
+    found = await lines_of(*((f"e{number}", {}) for number in range(50)))
+    assert [line["event"] for line in found] == [f"e{number}" for number in range(50)]
+
+
+async def test_a_line_is_in_the_file_before_the_loop_turns_twice(tmp_path):
+    path = tmp_path / "run.log"
+    with path.open("a") as stream:
+        journal = Journal(stream, CLOCK)
+        for _ in range(2):
+            before = len(path.read_text().splitlines())
+            journal.note("one")
+            journal.note("two")
+            await anyio.sleep(0)
+            await anyio.sleep(0)
+            assert len(path.read_text().splitlines()) == before + 2
+
+
+async def test_a_log_that_is_closed_meanwhile_is_left_alone(caplog):
+    stream = io.StringIO()
+    Journal(stream, CLOCK).note("end")
+    stream.close()
+    await anyio.sleep(0)
+    await anyio.sleep(0)
+    assert caplog.records == []
+
+
+@pytest.mark.xfail(
+    strict=True, raises=OSError, reason="without room, the line that fills the buffer is an error"
+)
+async def test_a_disk_without_room_for_the_log_stops_nothing():
+    stream = Path("/dev/full").open("w")  # noqa: ASYNC230, SIM115 - it is closed below
+    journal = Journal(stream, CLOCK)
+    try:
+        for _ in range(50):
+            journal.note("no_room", message="x" * 1000)
+    finally:
+        with suppress(OSError):
+            stream.close()
