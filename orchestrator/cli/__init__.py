@@ -91,6 +91,13 @@ class LazyGroup(click.Group):
             ctx.fail(f"There is no command `{args[0]}`.{meant}")
         return super().resolve_command(ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options, of which `--help` prints. Raises ReaderGone as `invoke` does."""
+        try:
+            return super().parse_args(ctx, args)
+        except BrokenPipeError:
+            raise ReaderGone from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Call the command. Raises ReaderGone for a broken pipe, which click would take for 1."""
         try:

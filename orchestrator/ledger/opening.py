@@ -63,16 +63,18 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_for_reading(path: Path) -> sqlite3.Connection:
+def connect_for_reading(path: Path, *, beside_writer: bool = False) -> sqlite3.Connection:
     """A connection that cannot write, and needs no lock.
 
-    Raises LedgerError where there is no ledger, or one that has to be brought up to date first.
+    `beside_writer` says that this process writes the ledger meanwhile. Raises LedgerError where there is no ledger, or one that has to be brought up to date first.
     """
     if not path.exists():
         raise LedgerError(f"there is no ledger at {path}. Start one with `orchestrator run`.")
     try:
         with ExitStack() as undo:
-            connection = _connect(f"{path.resolve().as_uri()}?{_how_to_read(path)}", uri=True)
+            connection = _connect(
+                f"{path.resolve().as_uri()}?{_how_to_read(path, beside_writer)}", uri=True
+            )
             undo.callback(connection.close)
             if refuse_newer(connection, path) < len(MIGRATIONS):
                 raise LedgerError(
@@ -90,11 +92,13 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _how_to_read(path: Path) -> str:
-    """SQLite needs to write beside the file even to read it, unless nobody can write it at all."""
-    log = path.with_name(f"{path.name}-wal")
-    archived = not os.access(path.parent, os.W_OK) and not log.exists()
-    return "immutable=1" if archived else "mode=ro"
+def _how_to_read(path: Path, beside_writer: bool) -> str:
+    """SQLite writes beside a file even to read it, unless it is told that nobody writes it.
+
+    A writer has a write-ahead log, and removes it when it ends.
+    """
+    is_written = beside_writer or path.with_name(f"{path.name}-wal").exists()
+    return "mode=ro" if is_written else "immutable=1"
 
 
 def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:

@@ -71,7 +71,7 @@ def _open_file(folder: Path, clock: Callable[[], float], *, threaded: bool) -> S
         undo.callback(lock.release)
         connection = connect_for_writing(path)
         undo.callback(connection.close)
-        reading = connect_for_reading(path) if threaded else connection
+        reading = connect_for_reading(path, beside_writer=True) if threaded else connection
         undo.pop_all()
     writer = ThreadWriter(connection) if threaded else InlineWriter(connection)
     return SqliteLedger(reading, writer, clock=clock, lock=lock)

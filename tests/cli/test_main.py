@@ -155,10 +155,10 @@ def test_a_defect_is_named_and_its_traceback_is_only_for_those_who_ask(
     assert ("Traceback" in outcome.err) is bool(wanted)
 
 
-@pytest.mark.parametrize("option", ["--json", "-h"])
-def test_a_reader_that_goes_away_ends_the_program_quietly(option: str) -> None:
+@pytest.mark.parametrize("call", ["models list --json", "models list -h", "-h"])
+def test_a_reader_that_goes_away_ends_the_program_quietly(call: str) -> None:
     with subprocess.Popen(
-        program("models", "list", option), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        program(*call.split()), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

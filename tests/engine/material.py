@@ -80,6 +80,8 @@ class Told(Wire):
         self.looks: deque[Any] = deque()
         #: Stands in for every look that nothing else was told about.
         self.always: Any = None
+        #: How a task stands at each look in turn; the last one goes on being so.
+        self.views: dict[str, list[dict[str, Any] | None]] = {}
         #: (time, request) of all that was sent.
         self.sent: list[tuple[float, Request]] = []
         self.asked: list[tuple[float, Request]] = []
@@ -99,9 +101,31 @@ class Told(Wire):
     async def ask(self, request: Request, *, timeout: float = 60) -> Reply:
         answer = self.looks.popleft() if self.looks else self.always
         self.asked.append((anyio.current_time(), request))
-        if answer is None:
+        if answer is not None:
+            return await _given(answer, request)
+        if not self.views or request.upload is not None:
             return await super().ask(request, timeout=timeout)
-        return await _given(answer, request)
+        await anyio.sleep(0.1)
+        return self._told(request)
+
+    def asked_ids(self) -> list[list[str]]:
+        """The tasks that each look asked for."""
+        return [_ids(request) for _, request in self.asked]
+
+    def _told(self, request: Request) -> Reply:
+        ids = _ids(request)
+        found = [document for task_id in ids if (document := self._view(task_id)) is not None]
+        if self.provider == K:
+            return reply(200, found[0]) if found else error(404, "not_found")
+        if len(ids) == 1:
+            return reply(200, found[0] if found else {})
+        return reply(200, {"items": found, "count": len(found)})
+
+    def _view(self, task_id: str) -> dict[str, Any] | None:
+        views = self.views.get(task_id)
+        if views is None:
+            return document(self.provider, task_id, "succeeded")
+        return views.pop(0) if len(views) > 1 else views[0]
 
     def keys(self) -> list[str | None]:
         """The idempotency keys of the creates, in order."""
@@ -138,20 +162,32 @@ def made(name: str, task_id: str, **more: Any) -> Reply:
     return reply(200, {"id": task_id, "status": "queued", "reserved_credits": 57, **more})
 
 
+def _ids(request: Request) -> list[str]:
+    if request.method == "GET":
+        return [request.path.rpartition("/")[2]]
+    body = json.loads(request.body or b"{}")
+    return list(body["ids"]) if "ids" in body else [str(body["id"])]
+
+
 def stands(name: str, task_id: str, status: str, **more: Any) -> Reply:
     """One task's answer to a look: `open`, `succeeded` or `failed`."""
+    return reply(200, document(name, task_id, status, **more))
+
+
+def document(name: str, task_id: str, status: str, **more: Any) -> dict[str, Any]:
+    """How one task stands: `open`, `succeeded` or `failed`."""
     url = f"https://cdn.example.com/{task_id}.mp4"
     if name == K:
         word = "processing" if status == "open" else status
         result = {"primary_url": url} if status == "succeeded" else None
         fault = {"code": "generation_failed", "message": "no"} if status == "failed" else None
-        return reply(200, {"id": task_id, "status": word, "result": result, "error": fault, **more})
+        return {"id": task_id, "status": word, "result": result, "error": fault, **more}
     answers = {
         "open": None,
         "succeeded": {"success": True, "data": [{"state": "succeeded", "video_url": url}]},
         "failed": {"success": False, "error": {"code": "api_error", "message": "no"}},
     }
-    return reply(200, {"id": task_id, "response": answers[status], **more})
+    return {"id": task_id, "response": answers[status], **more}
 
 
 class Mortal:

@@ -163,7 +163,9 @@ def test_a_refusal_says_which_cap_leaves_no_room_for_how_much():
     )
 
 
-@pytest.mark.parametrize(("price", "number", "cap"), [(0.1, 3, 0.3), (0.55, 3, 1.65), (0.7, 9, 6.3)])
+@pytest.mark.parametrize(
+    ("price", "number", "cap"), [(0.1, 3, 0.3), (0.55, 3, 1.65), (0.7, 9, 6.3)]
+)
 def test_prices_that_add_up_to_the_cap_all_fit(price, number, cap):
     spending = budget(cap)
     for _ in range(number):

@@ -63,9 +63,7 @@ class Door:
 @given(
     start=st.floats(0, 50),
     length=st.floats(1, 2000),
-    arrivals=st.lists(
-        st.tuples(st.floats(0, 300), st.floats(0.01, 20)), min_size=1, max_size=40
-    ),
+    arrivals=st.lists(st.tuples(st.floats(0, 300), st.floats(0.01, 20)), min_size=1, max_size=40),
     retry_after=st.none() | st.floats(1, 1000),
 )
 def test_an_outage_costs_a_handful_of_requests_however_many_wait(

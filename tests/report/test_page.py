@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import re
 import stat
+import tempfile
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,11 +142,21 @@ def test_a_disk_that_takes_no_report_is_an_error_with_a_next_step(tmp_path):
         write_report(ledger_of(), tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_an_error_with_a_next_step(tmp_path):
-    tmp_path.chmod(0o500)
+@contextmanager
+def nobody():
+    """Root may write everywhere, so it becomes somebody else for a while."""
+    me = os.geteuid()
+    os.seteuid(65534 if me == 0 else me)
     try:
-        with pytest.raises(DiskError, match="mend the permissions"):
-            write_report(ledger_of(), tmp_path)
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(me)
+
+
+def test_a_folder_without_permission_is_an_error_with_a_next_step():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        with nobody(), pytest.raises(DiskError, match="mend the permissions"):
+            write_report(ledger_of(), folder)
+        folder.chmod(0o700)
