@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -36,7 +37,6 @@ from orchestrator.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from orchestrator.cli.access import Key
     from orchestrator.ledger.sqlite import SqliteLedger
@@ -89,7 +89,7 @@ async def run_call(call: Call) -> int:
         journal.note(
             "end", exit_code=tally.exit_code(), **{k.value: n for k, n in tally.counts.items()}
         )
-        for line in final_lines(tally, folder, time.monotonic() - began):
+        for line in final_lines(tally, _near(folder), time.monotonic() - began):
             _tell(line)
         typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
         if tally.reasons:
@@ -200,6 +200,12 @@ def _write_results(ledger: SqliteLedger, folder: Path) -> None:
     write_jsonl(folder / "results.jsonl", results(ledger))
     write_csv(folder / "results.csv", results(ledger))
     write_report(ledger, folder)
+
+
+def _near(folder: Path) -> Path:
+    """The folder as somebody who stands here would write it."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def _tell(line: str) -> None:

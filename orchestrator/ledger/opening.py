@@ -66,7 +66,8 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
 def connect_for_reading(path: Path, *, beside_writer: bool = False) -> sqlite3.Connection:
     """A connection that cannot write, and needs no lock.
 
-    `beside_writer` says that this process writes the ledger meanwhile. Raises LedgerError where there is no ledger, or one that has to be brought up to date first.
+    `beside_writer` says that this process writes the ledger meanwhile. Raises LedgerError where
+    there is no ledger, or one that has to be brought up to date first.
     """
     if not path.exists():
         raise LedgerError(f"there is no ledger at {path}. Start one with `orchestrator run`.")

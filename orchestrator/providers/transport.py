@@ -99,7 +99,8 @@ class Transport:
 
     `create_timeout` and `connect_timeout` are seconds; the first covers a whole create, the
     second its way to a connection. `reuse` keeps connections alive between creates, for accounts
-    whose creates may be repeated with their key. Raises CredentialsError for a key that no header can carry.
+    whose creates may be repeated with their key. Raises CredentialsError for a key that no header
+    can carry.
     """
 
     def __init__(

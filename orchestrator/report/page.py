@@ -30,6 +30,9 @@ _DRAFT = ".report.html.part"
 
 _TEMPLATE = "report.html.j2"
 
+#: Up to so many videos the page shows their first frames, which reads a little of each file.
+FRAMES_MOST = 48
+
 #: Rows whose credits are asked for at once.
 _TOGETHER = 500
 
@@ -89,6 +92,7 @@ def render(facts: Facts, found: tuple[Trouble, ...], *, written_at: datetime) ->
     environment.filters |= {"amount": _amount, "counted": counted, "span": _span}
     return environment.get_template(_TEMPLATE).render(
         facts=facts,
+        frames_most=FRAMES_MOST,
         troubles=found,
         written_at=written_at.astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC"),
     )

@@ -66,10 +66,18 @@ def test_a_page_for_5000_jobs_stays_light():
     assert len(page) < 400_000
 
 
-def test_no_video_is_loaded_before_somebody_plays_it():
+def test_a_few_videos_show_their_first_frame():
     elements = Elements(page_of(everything()))
-    assert elements.attributes.count(("preload", "none")) == elements.tags.count("video") == 3
+    assert elements.attributes.count(("preload", "metadata")) == elements.tags.count("video") == 3
     assert elements.attributes.count(("loading", "lazy")) == 3
+
+
+def test_of_many_videos_none_is_loaded_before_somebody_plays_it():
+    ledger = ledger_of(*jobs_of(60))
+    for row in range(1, 61):
+        store(ledger, row, f"videos/job-{row}.mp4")
+    elements = Elements(page_of(ledger))
+    assert elements.attributes.count(("preload", "none")) == elements.tags.count("video") == 60
 
 
 def test_the_page_may_load_nothing_but_its_videos():
