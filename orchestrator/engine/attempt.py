@@ -40,6 +40,12 @@ class OpenAttempt:
     #: Some send of this attempt may have made a task that no reply told of.
     ambiguous: bool = False
     reserved: float | None = None
+    final: float | None = None
+    trace: str | None = None
+    submitted_at: float | None = None
+    generated_at: float | None = None
+    #: Result URLs without their queries.
+    urls: tuple[str, ...] = ()
     #: What the attempt counts against the budget now.
     charge: float = 0.0
     #: This call started the attempt.
@@ -82,6 +88,11 @@ def reopened(row: Row, job: Job | None = None) -> OpenAttempt:
         opened.first_sent_at = attempt.first_sent_at
         opened.last_sent_at = attempt.last_sent_at
         opened.reserved = attempt.reserved
+        opened.final = attempt.final
+        opened.trace = attempt.trace
+        opened.submitted_at = attempt.submitted_at
+        opened.generated_at = attempt.generated_at
+        opened.urls = attempt.urls
         opened.charge = attempt.charge or 0.0
         opened.looks = attempt.looks
         opened.ambiguous = row.state is State.SUBMITTING

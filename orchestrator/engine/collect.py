@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from orchestrator.engine.arrange import Renames, set_aside
-from orchestrator.engine.sidecar import sidecar
+from orchestrator.engine.sidecar import describer
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import DiskError, StorageError
 from orchestrator.jobs import State
 from orchestrator.storage.outcomes import Expired, Invalid, NoRoom, Taken, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from orchestrator.engine.account import Account
@@ -36,11 +36,19 @@ NAMES = 100
 class Store(Renames, Protocol):
     """Where videos go (see `storage.local.LocalStorage`)."""
 
-    async def fetch(self, url: str, target: str, *, part_id: str, client: Downloads) -> StoredFile:
-        """Fetch a video and store it under `target`, durably."""
+    async def fetch(
+        self,
+        url: str,
+        target: str,
+        *,
+        part_id: str,
+        client: Downloads,
+        describe: Callable[[StoredFile], Mapping[str, Any]],
+    ) -> StoredFile:
+        """Fetch a video and store it under `target`, durably, with what describes it beside it."""
 
-    async def conclude(self, files: Sequence[StoredFile], document: Mapping[str, Any]) -> None:
-        """Write where videos came from beside them; the ledger has them now."""
+    def settle(self, stored: StoredFile) -> None:
+        """Let go of what was kept until the ledger has the file."""
 
 
 class Collector:
@@ -127,11 +135,14 @@ class Collector:
 
     async def _fetch(self, attempt: OpenAttempt, url: str, number: int) -> StoredFile:
         """Fetch one video under the first name that is free or already its own."""
+        describe = describer(attempt, self._run.ledger)
         part_id = f"{attempt.provider}:{attempt.task_id}:{number}"
         for name in range(number, NAMES):
             target = f"videos/{attempt.key}{'' if name == 1 else f'.{name}'}.mp4"
             try:
-                return await self._store.fetch(url, target, part_id=part_id, client=self._client)
+                return await self._store.fetch(
+                    url, target, part_id=part_id, client=self._client, describe=describe
+                )
             except Taken:
                 self._run.journal.note("name_taken", key=attempt.key, path=target)
         raise DiskError(f"videos/{attempt.key}.mp4 and {NAMES} further names are all taken")
@@ -144,8 +155,8 @@ class Collector:
         else:
             fields = {"stored_at": now}
             await self._run.record(attempt, "stored", State.STORED, fields=fields, files=files)
-        document = sidecar(self._run.ledger.row(attempt.row), self._run.ledger.campaign)
-        await self._store.conclude(files, document)
+        for file in files:
+            self._store.settle(file)
         self._run.tally.stored_now += 1
         self._run.tally.bytes_now += sum(file.bytes for file in files)
         self._run.closed()

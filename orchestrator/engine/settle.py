@@ -36,12 +36,14 @@ class Settler:
     async def accepted(self, attempt: OpenAttempt, accepted: Accepted) -> None:
         """A task exists: make its id durable, then watch it or take its result at once."""
         attempt.task_id = accepted.task_id
+        attempt.trace = accepted.trace
         attempt.reserved = accepted.reserved
+        attempt.submitted_at = self._run.clock.wall()
         fields = {
             "task_id": accepted.task_id,
             "trace": accepted.trace,
             "reserved": accepted.reserved,
-            "submitted_at": self._run.clock.wall(),
+            "submitted_at": attempt.submitted_at,
         }
         if accepted.reserved is not None:
             fields["charge"] = accepted.reserved
@@ -85,15 +87,13 @@ class Settler:
         self._collect(attempt, view.urls)
 
     async def _generated(self, attempt: OpenAttempt, view: TaskView) -> None:
-        fields: dict[str, object] = {
-            "urls": tuple(without_query(url) for url in view.urls),
-            "looks": attempt.looks,
-        }
+        attempt.urls = tuple(without_query(url) for url in view.urls)
+        fields: dict[str, object] = {"urls": attempt.urls, "looks": attempt.looks}
         if attempt.state is State.SUBMITTED:
-            fields["generated_at"] = self._run.clock.wall()
+            fields["generated_at"] = attempt.generated_at = self._run.clock.wall()
         charge = attempt.charge
         if view.final is not None:
-            fields["final"] = fields["charge"] = charge = view.final
+            fields["final"] = fields["charge"] = charge = attempt.final = view.final
         await self._run.record(attempt, "generated", State.GENERATED, fields=fields)
         if view.final is not None:
             await self._note_drift(attempt, view.final)

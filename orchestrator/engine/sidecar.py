@@ -3,58 +3,68 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine.evidence import without_query
+from orchestrator.ledger.encoding import file_document, job_document
+from orchestrator.ledger.export import timestamp
+
 if TYPE_CHECKING:
-    from orchestrator.ledger.store import Row
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.ledger.store import Ledger, StoredFile
 
 SCHEMA_VERSION = 1
 
 
-def sidecar(row: Row, campaign: str) -> dict[str, Any]:
-    """What made this video, as JSON values. Times are RFC 3339 in UTC; URLs have no queries."""
-    attempt = row.attempt
-    assert attempt is not None
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "campaign": campaign,
-        "key": row.key,
-        **{name: row.job.get(name) for name in ("id", "axes", "take", "tags")},
-        "provider": row.provider,
-        "model": row.model,
-        **{name: row.job.get(name) for name in ("prompt", "params", "references")},
-        "fingerprint": row.fingerprint,
-        "request": json.loads(attempt.body) if attempt.body else None,
-        "attempt": attempt.number,
-        "task_id": attempt.task_id,
-        "trace": attempt.trace,
-        "idempotency_key": attempt.idempotency_key,
-        "credits": {
-            "estimated": attempt.estimated,
-            "reserved": attempt.reserved,
-            "final": attempt.final,
-        },
-        "submitted_at": _time(attempt.submitted_at),
-        "generated_at": _time(attempt.generated_at),
-        "stored_at": _time(attempt.stored_at),
-        "urls": list(attempt.urls),
-        "files": [
-            {
-                "path": file.path,
-                "bytes": file.bytes,
-                "sha256": file.sha256,
-                "duration_s": file.duration_s,
-                "width": file.width,
-                "height": file.height,
-            }
-            for file in row.files
-        ],
-    }
+def describer(attempt: OpenAttempt, ledger: Ledger) -> Callable[[StoredFile], dict[str, Any]]:
+    """What to write beside a video of this attempt, once its file is known.
+
+    Times are RFC 3339 in UTC; URLs have no queries, because signatures are there.
+    """
+    row = None if attempt.job is not None else ledger.row(attempt.row)
+    job: Mapping[str, Any] = row.job if row is not None else {}
+    fingerprint = row.fingerprint if row is not None else ""
+    campaign = ledger.campaign
+
+    def describe(file: StoredFile) -> dict[str, Any]:
+        said = job_document(attempt.job) if attempt.job is not None else job
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "campaign": campaign,
+            "key": attempt.key,
+            **{name: said.get(name) for name in ("id", "axes", "take", "tags")},
+            "provider": attempt.provider,
+            "model": attempt.model,
+            **{name: said.get(name) for name in ("prompt", "params")},
+            "references": _unsigned(said.get("references")),
+            "fingerprint": attempt.job.fingerprint if attempt.job is not None else fingerprint,
+            "request": _unsigned(json.loads(attempt.body)) if attempt.body else None,
+            "attempt": attempt.number,
+            "task_id": attempt.task_id,
+            "trace": attempt.trace,
+            "idempotency_key": attempt.idempotency_key,
+            "credits": {
+                "estimated": attempt.estimate,
+                "reserved": attempt.reserved,
+                "final": attempt.final,
+            },
+            "submitted_at": timestamp(attempt.submitted_at),
+            "generated_at": timestamp(attempt.generated_at),
+            "urls": list(attempt.urls),
+            "file": file_document(file),
+        }
+
+    return describe
 
 
-def _time(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+def _unsigned(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """The value with every text that is a URL cut before its query."""
+    if isinstance(value, str):
+        return without_query(value) if value.startswith(("https://", "http://")) else value
+    if isinstance(value, list):
+        return [_unsigned(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _unsigned(item) for name, item in value.items()}
+    return value

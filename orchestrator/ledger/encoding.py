@@ -138,19 +138,22 @@ def decode_attempt(columns: tuple[Any, ...]) -> Attempt:
     return Attempt(**values)
 
 
+def job_document(job: Job) -> dict[str, Any]:
+    """What `Row.job` holds, as JSON values."""
+    spec = job.spec
+    return {
+        "id": spec.id,
+        "tags": list(spec.tags),
+        "prompt": spec.prompt,
+        "params": dict(job.params),
+        "references": [asdict(reference) for reference in spec.references],
+        "axes": dict(spec.axes),
+        "take": spec.take,
+        "retries": spec.retries,
+        "on_refusal": spec.on_refusal,
+    }
+
+
 def encode_job(job: Job) -> str:
     """What `Row.job` holds, as JSON."""
-    spec = job.spec
-    return _to_json(
-        {
-            "id": spec.id,
-            "tags": list(spec.tags),
-            "prompt": spec.prompt,
-            "params": dict(job.params),
-            "references": [asdict(reference) for reference in spec.references],
-            "axes": dict(spec.axes),
-            "take": spec.take,
-            "retries": spec.retries,
-            "on_refusal": spec.on_refusal,
-        }
-    )
+    return _to_json(job_document(job))

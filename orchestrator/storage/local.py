@@ -23,12 +23,13 @@ from urllib.parse import urlsplit
 from orchestrator.ledger.store import StoredFile
 from orchestrator.storage import paths
 from orchestrator.storage.download import RangeRefused
+from orchestrator.storage.folders import FolderSyncs
 from orchestrator.storage.media import NotMedia
 from orchestrator.storage.outcomes import Invalid, Taken, Transient, disk_error
 from orchestrator.storage.part import Part, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from orchestrator.storage.download import Downloads, Incoming, Resume
@@ -59,15 +60,25 @@ class LocalStorage:
         self._folders: set[PurePosixPath] = set()
         #: The second name of each file that is stored and not settled.
         self._unsettled: dict[str, Path] = {}
+        self._syncs = FolderSyncs(self._sync_folder)
 
     # --- fetching -------------------------------------------------------------------------------
 
-    async def fetch(self, url: str, target: str, *, part_id: str, client: Downloads) -> StoredFile:
+    async def fetch(
+        self,
+        url: str,
+        target: str,
+        *,
+        part_id: str,
+        client: Downloads,
+        describe: Callable[[StoredFile], Mapping[str, Any]] | None = None,
+    ) -> StoredFile:
         """Fetch a video and store it as `target`; once, going on where an earlier try was cut.
 
         `part_id` names what is fetched (the task's id), so that a part is only ever continued
-        with the same object. A target that is there with the same content is adopted. The file is
-        durable on return; call `settle` once the ledger has it.
+        with the same object. A target that is there with the same content is adopted. What
+        `describe` says of the file is written beside it, as JSON; it is called in another thread.
+        The file is durable on return; call `settle` once the ledger has it.
 
         Raises Expired, Transient, Invalid, Taken (the target is another file), NoRoom or
         DiskError; UsageError for a target outside the run folder.
@@ -76,7 +87,13 @@ class LocalStorage:
         await self._folder(where.parent)
         final = self._root / where
         digest = _part_digest(url, part_id)
-        part = Part(final.with_name(f".{digest}.part"))
+
+        def write_beside(whole: Whole) -> None:
+            if describe is not None:
+                text = _lines(describe(_stored(target, whole)))
+                _write_in_one_step(final.with_suffix(".json"), text)
+
+        part = Part(final.with_name(f".{digest}.part"), write_beside)
         found = part.find(final)
         try:
             if found.kind in ("linked", "whole"):
@@ -90,11 +107,9 @@ class LocalStorage:
             raise Taken(target) from None
         finally:
             await part.close()
+        await self._syncs.sync(final.parent)
         self._unsettled[target] = part.path
-        media = whole.media
-        return StoredFile(
-            target, whole.size, whole.sha256, media.duration_s, media.width, media.height
-        )
+        return _stored(target, whole)
 
     def settle(self, stored: StoredFile) -> None:
         """Drop the second name of a stored file, now that the ledger has it. Blocks briefly."""
@@ -104,18 +119,6 @@ class LocalStorage:
                 part.unlink(missing_ok=True)
             except OSError as error:
                 raise disk_error(error, part) from error
-
-    async def conclude(self, files: Sequence[StoredFile], document: Mapping[str, Any]) -> None:
-        """Write `document` beside stored videos that the ledger has now, and settle them.
-
-        Raises DiskError.
-        """
-        await self._blocking(paths.relative(files[0].path), self._conclude, files, _lines(document))
-
-    def _conclude(self, files: Sequence[StoredFile], text: str) -> None:
-        for file in files:
-            _write_in_one_step(self._root / paths.relative(file.path).with_suffix(".json"), text)
-            self.settle(file)
 
     async def _download(
         self, url: str, part: Part, final: Path, resume: Resume | None, client: Downloads
@@ -251,6 +254,9 @@ class LocalStorage:
         if os.path.lexists(sidecar):
             sidecar.replace(new.with_suffix(".json"))
 
+    async def _sync_folder(self, folder: Path) -> None:
+        await self._blocking(PurePosixPath(VIDEOS), paths.sync_folder, folder)
+
     async def _folder(self, path: PurePosixPath) -> None:
         """Make or check a folder of the run folder, once."""
         if path not in self._folders:
@@ -267,6 +273,11 @@ class LocalStorage:
             raise
         except OSError as error:
             raise disk_error(error, self._root / about) from error
+
+
+def _stored(target: str, whole: Whole) -> StoredFile:
+    media = whole.media
+    return StoredFile(target, whole.size, whole.sha256, media.duration_s, media.width, media.height)
 
 
 def _part_digest(url: str, part_id: str) -> str:

@@ -67,8 +67,10 @@ class Whole:
 class Part:
     """One object on its way to disk. One try at a time; `begin`, then `add`, then an ending."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beside: Callable[[Whole], None] | None = None) -> None:
         self.path = path
+        #: Called where the disk is waited for, once the file has its final name.
+        self._beside = beside
         self._notes = path.with_name(f"{path.name}.json")
         self._pending: list[bytes] = []
         self._pending_size = 0
@@ -199,10 +201,11 @@ class Part:
         await self._on_disk(self._remove)
 
     async def finish(self, target: Path) -> Whole:
-        """Check the object and give it its final name, durably.
+        """Check the object, make its bytes durable and give it its final name.
 
-        Raises NotMedia (the part stays, see `quarantine`), FileExistsError (something else has
-        the name; the part stays), NoRoom or DiskError.
+        The name is durable once its folder is synced. Raises NotMedia (the part stays, see
+        `quarantine`), FileExistsError (something else has the name; the part stays), NoRoom or
+        DiskError.
         """
         if self._file is None:
             return await self._on_disk(self._finish_small, target)
@@ -256,7 +259,8 @@ class Part:
                 self._note(whole.size)
                 raise
         self._notes.unlink(missing_ok=True)
-        paths.sync_folder(target.parent)
+        if self._beside is not None:
+            self._beside(whole)
         return whole
 
     # --- the disk -------------------------------------------------------------------------------

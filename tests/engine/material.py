@@ -11,6 +11,7 @@ import json
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,15 @@ from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Tally
 from orchestrator.jobs import State
 from orchestrator.ledger.sqlite import MEMORY, SqliteLedger, open_ledger
-from orchestrator.ledger.store import Event
+from orchestrator.ledger.store import Admission, Event
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.manifest.model import Limits
 from orchestrator.plan.plan import make_plan
 from orchestrator.providers.base import Reply
+from orchestrator.providers.origins import check_public_url, guarded_socket
 from orchestrator.providers.registry import provider
 from orchestrator.providers.transport import NotSent
+from orchestrator.storage.download import Downloads
 from tests.engine.campaigns import MODELS
 from tests.engine.virtual import EPOCH, Crash, Deadlock, run_virtual
 from tests.engine.world import Disk, Faults, Wire, World
@@ -342,8 +345,6 @@ class Bench:
 
     def admit(self, what: Manifest) -> None:
         """Make the manifest's jobs rows of the ledger, without a run."""
-        from orchestrator.ledger.store import Admission
-
         plan = make_plan(what, shipped(), self.ledger.rows())
         self.ledger.admit(
             [Admission(entry.job, entry.row.row if entry.row else None) for entry in plan.entries]
@@ -423,4 +424,27 @@ def waiting(number: int, name: str = K, **fields: Any) -> OpenAttempt:
         position=number,
         estimate=fields.pop("estimate", 57.0),
         **fields,
+    )
+
+
+class Hasty(Clock):
+    """A clock for real loops whose waits are only written down."""
+
+    __slots__ = ("waits",)
+
+    def __init__(self, now: float = EPOCH) -> None:
+        super().__init__(lambda: now)
+        object.__setattr__(self, "waits", [])
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await anyio.sleep(0)
+
+
+def hosting(**options: Any) -> Downloads:
+    """A client that may fetch from loopback."""
+    return Downloads(
+        check_url=partial(check_public_url, loopback_allowed=True),
+        open_socket=guarded_socket(loopback_allowed=True),
+        **options,
     )

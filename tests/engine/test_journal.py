@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from orchestrator.engine.clock import Clock
@@ -64,8 +65,8 @@ async def test_a_line_is_in_the_file_before_the_loop_turns_twice(tmp_path):
             before = len(path.read_text().splitlines())
             journal.note("one")
             journal.note("two")
-            await anyio.sleep(0)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
             assert len(path.read_text().splitlines()) == before + 2
 
 
@@ -73,8 +74,8 @@ async def test_a_log_that_is_closed_meanwhile_is_left_alone(caplog):
     stream = io.StringIO()
     Journal(stream, CLOCK).note("end")
     stream.close()
-    await anyio.sleep(0)
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
     assert caplog.records == []
 
 

@@ -15,7 +15,7 @@ from orchestrator.plan.selection import Selection
 from orchestrator.providers.transport import Lost
 from orchestrator.storage.outcomes import Expired
 from tests.engine.campaigns import manifest, spec
-from tests.engine.material import DAY, K, N, Bench, document, error, made
+from tests.engine.material import DAY, Bench, K, N, document, error, made
 from tests.engine.test_campaign import most_in_window
 from tests.engine.test_submit import charged
 from tests.engine.virtual import Crash
@@ -119,10 +119,10 @@ def test_a_kept_answer_with_a_result_is_taken_and_its_url_asked_for_again_if_it_
     bench.wires[N].views = {"told": [fresh]}
     real = bench.store.fetch
 
-    async def fetch(asked, target, *, part_id, client):
+    async def fetch(asked, target, **how):
         if "sig=" not in asked:
             raise Expired(403)
-        return await real(asked, target, part_id=part_id, client=client)
+        return await real(asked, target, **how)
 
     bench.store.fetch = fetch
     assert bench.run(jobs).exit_code() == 0

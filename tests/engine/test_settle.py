@@ -8,7 +8,7 @@ import pytest
 from orchestrator.jobs import State
 from orchestrator.manifest.model import Budget as Caps
 from tests.engine.campaigns import manifest, spec
-from tests.engine.material import K, N, Bench, document, error, made, reply, stands
+from tests.engine.material import Bench, K, N, document, error, made, reply, stands
 from tests.engine.test_submit import account, charged
 
 KINDS = pytest.mark.parametrize("name", [K, N])
@@ -141,10 +141,10 @@ def test_three_tasks_that_fail_for_a_dead_channel_pause_their_model_alone():
 def test_the_slot_is_given_back_when_the_task_is_final_and_not_when_it_is_stored():
     bench = Bench()
 
-    async def slow(url, target, *, part_id, client):
+    async def slow(url, target, **how):
         await anyio.sleep(5000)
         return await type(bench.store).fetch(
-            bench.store, url, target, part_id=part_id, client=client
+            bench.store, url, target, **how
         )
 
     bench.store.fetch = slow

@@ -3,107 +3,111 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from orchestrator.engine.sidecar import sidecar
-from orchestrator.jobs import State
-from orchestrator.ledger.store import Attempt, Row, StoredFile
+from orchestrator.catalog.tables import shipped
+from orchestrator.engine.attempt import reopened
+from orchestrator.engine.sidecar import describer
+from orchestrator.jobs import Reference, State
+from orchestrator.ledger.store import StoredFile
+from orchestrator.plan.plan import make_plan
+from tests.engine.campaigns import manifest, spec
+from tests.engine.material import K, N, Bench
+from tests.engine.virtual import EPOCH
 
-ATTEMPT = Attempt(
-    number=2,
-    idempotency_key="key-2",
-    body=b'{"model":"hailuo-pro","prompt":"a cup","params":{"seed":7}}',
-    task_id="task_9",
-    trace="req_1",
-    estimated=57.0,
-    reserved=57.0,
-    final=56.5,
-    urls=("https://cdn.example.com/a.mp4",),
-    submitted_at=1_778_457_600.0,
-    generated_at=1_778_457_690.5,
-    stored_at=1_778_457_700.25,
-)
-ROW = Row(
-    row=1,
-    position=0,
-    key="grid/cup-noir",
-    identity='["grid"]',
-    fingerprint="f" * 64,
-    stated="s" * 64,
-    provider="rivya",
-    model="hailuo-pro",
-    state=State.STORED,
-    job={
-        "id": "grid", "tags": ["hero"], "prompt": "a cup", "params": {"seed": 7},
-        "references": [], "axes": {"style": "noir"}, "take": 1, "retries": 0,
-        "on_refusal": "skip",
-    },
-    attempt=ATTEMPT,
-    files=(StoredFile("videos/grid/cup-noir.mp4", 1000, "a" * 64, 5.0, 640, 360),),
-)  # fmt: skip
+FILE = StoredFile("videos/job1.mp4", 1000, "a" * 64, 5.0, 640, 360)
+SIGNED = "https://cdn.example.com/first.png?X-Amz-Signature=5ec4e7"
 
 
-def test_it_tells_all_that_is_needed_to_make_the_video_again():
-    assert sidecar(ROW, "spring") == {
+def told(name=K, *, body=b'{"prompt": "a cup"}', with_job=False, **fields):
+    """What is told of the one file of a job whose task has ended, and the job's fingerprint."""
+    bench = Bench()
+    jobs = manifest([spec(1, name, tags=("hero",), axes={"style": "noir"}, **fields)])
+    bench.admit(jobs)
+    bench.put(
+        "intent",
+        State.SUBMITTING,
+        idempotency_key="key-1",
+        body=body,
+        first_sent_at=EPOCH,
+        estimated=57.0,
+    )
+    bench.put("accepted", State.SUBMITTED, task_id="told", trace="req_1", submitted_at=EPOCH)
+    bench.put(
+        "generated",
+        State.GENERATED,
+        urls=("https://cdn.example.com/a.mp4",),
+        reserved=57.0,
+        final=56.5,
+        generated_at=EPOCH + 90.5,
+    )
+    planned = make_plan(jobs, shipped()).entries[0].job
+    attempt = reopened(bench.row(), planned if with_job else None)
+    return describer(attempt, bench.ledger)(FILE), planned.fingerprint
+
+
+@pytest.mark.parametrize("with_job", [True, False], ids=["of this run", "of an earlier run"])
+def test_it_tells_all_that_is_needed_to_make_the_video_again(with_job):
+    found, fingerprint = told(with_job=with_job, params={"prompt_optimizer": "true"})
+    assert found == {
         "schema_version": 1,
-        "campaign": "spring",
-        "key": "grid/cup-noir",
-        "id": "grid",
+        "campaign": "told",
+        "key": "job1",
+        "id": "job1",
         "axes": {"style": "noir"},
         "take": 1,
         "tags": ["hero"],
         "provider": "rivya",
         "model": "hailuo-pro",
-        "prompt": "a cup",
-        "params": {"seed": 7},
+        "prompt": "prompt 1",
+        "params": {"prompt_optimizer": "true"},
         "references": [],
-        "fingerprint": "f" * 64,
-        "request": {"model": "hailuo-pro", "prompt": "a cup", "params": {"seed": 7}},
-        "attempt": 2,
-        "task_id": "task_9",
+        "fingerprint": fingerprint,
+        "request": {"prompt": "a cup"},
+        "attempt": 1,
+        "task_id": "told",
         "trace": "req_1",
-        "idempotency_key": "key-2",
+        "idempotency_key": "key-1",
         "credits": {"estimated": 57.0, "reserved": 57.0, "final": 56.5},
         "submitted_at": "2026-05-11T00:00:00.000Z",
         "generated_at": "2026-05-11T00:01:30.500Z",
-        "stored_at": "2026-05-11T00:01:40.250Z",
         "urls": ["https://cdn.example.com/a.mp4"],
-        "files": [
-            {
-                "path": "videos/grid/cup-noir.mp4",
-                "bytes": 1000,
-                "sha256": "a" * 64,
-                "duration_s": 5.0,
-                "width": 640,
-                "height": 360,
-            }
-        ],
+        "file": {
+            "path": "videos/job1.mp4",
+            "bytes": 1000,
+            "sha256": "a" * 64,
+            "duration_s": 5.0,
+            "width": 640,
+            "height": 360,
+        },
     }
-
-
-def test_what_is_not_known_is_null_and_never_0():
-    bare = replace(ROW, attempt=Attempt(number=1), files=())
-    found = sidecar(bare, "spring")
-    assert found["credits"] == {"estimated": None, "reserved": None, "final": None}
-    assert (found["request"], found["submitted_at"], found["stored_at"]) == (None, None, None)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="references and the request keep the query of a signed URL",
-)
-def test_no_url_keeps_its_query():
-    signed = "https://cdn.example.com/first.png?X-Amz-Signature=5ec4e7&X-Amz-Date=2026"
-    body = json.dumps({"prompt": "a cup", "first_image_url": signed}).encode()
-    row = replace(
-        ROW,
-        job={**ROW.job, "references": [{"kind": "image", "url": signed}]},
-        attempt=replace(ATTEMPT, body=body),
+def test_what_is_not_known_is_null_and_never_0():
+    bench = Bench()
+    bench.admit(manifest([spec(1, N)]))
+    bench.put("intent", State.SUBMITTING)
+    found = describer(reopened(bench.row()), bench.ledger)(FILE)
+    assert found["credits"] == {"estimated": None, "reserved": None, "final": None}
+    assert (found["request"], found["submitted_at"], found["generated_at"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("with_job", [True, False], ids=["of this run", "of an earlier run"])
+def test_no_url_keeps_its_query(with_job):
+    body = {"params": {"referenceMediaItems": [{"url": SIGNED}]}, "first_image_url": SIGNED}
+    found, _ = told(
+        body=json.dumps(body).encode(),
+        with_job=with_job,
+        references=(Reference("image", url=SIGNED),),
     )
-    text = json.dumps(sidecar(row, "spring"))
-    assert "https://cdn.example.com/first.png" in text
+    text = json.dumps(found)
+    assert text.count("https://cdn.example.com/first.png") == 3
     assert "5ec4e7" not in text
+
+
+def test_a_prompt_stays_as_it_was_sent():
+    prompt = "like https://example.com/look?at=this, but blue"
+    found, _ = told(body=json.dumps({"prompt": prompt}).encode(), prompt=prompt)
+    assert found["prompt"] == found["request"]["prompt"] == prompt

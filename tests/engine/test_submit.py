@@ -17,7 +17,7 @@ from orchestrator.manifest.model import Budget as Caps
 from orchestrator.providers.base import Reply
 from orchestrator.providers.transport import Lost, NotSent
 from tests.engine.campaigns import manifest, spec
-from tests.engine.material import DAY, K, N, Bench, after, error, made, reply, stands
+from tests.engine.material import DAY, Bench, K, N, after, error, made, reply, stands
 
 #: What tells nothing of whether a task was made: a resend for K, `unknown` for N.
 UNCLEAR = {

@@ -16,7 +16,7 @@ from orchestrator.ledger.store import StoredFile
 from orchestrator.providers.base import Reply
 from orchestrator.providers.transport import Lost, NotSent
 from tests.engine.campaigns import manifest, spec
-from tests.engine.material import DAY, K, N, Bench, document, error, made, reply
+from tests.engine.material import DAY, Bench, K, N, document, error, made, reply
 from tests.engine.test_campaign import most_in_window
 from tests.engine.test_submit import account
 

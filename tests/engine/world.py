@@ -20,7 +20,7 @@ from orchestrator.providers.transport import Lost, NotSent
 from orchestrator.storage.outcomes import Expired, Invalid, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from orchestrator.providers.base import Request
 
@@ -206,7 +206,9 @@ class Disk:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def fetch(self, url: str, target: str, *, part_id: str, client: object) -> StoredFile:
+    async def fetch(
+        self, url: str, target: str, *, part_id: str, client: object, describe: Any
+    ) -> StoredFile:
         del client
         world, faults = self.world, self.world.faults
         await anyio.sleep(world.random.random() * 3)
@@ -218,11 +220,13 @@ class Disk:
             raise Invalid("it is no MP4")
         content = f"{url} {part_id}".encode()
         world.files[target] = content
-        return StoredFile(target, len(content), hashlib.sha256(content).hexdigest(), 5.0, 16, 9)
+        digest = hashlib.sha256(content).hexdigest()
+        stored = StoredFile(target, len(content), digest, 5.0, 16, 9)
+        json.dumps(describe(stored))
+        return stored
 
-    async def conclude(self, files: Sequence[StoredFile], document: Mapping[str, Any]) -> None:
-        assert all(file.path in self.world.files for file in files)
-        json.dumps(document)
+    def settle(self, stored: StoredFile) -> None:
+        assert stored.path in self.world.files
 
     async def move(self, old: str, new: str) -> None:
         self.world.files[new] = self.world.files.pop(old)

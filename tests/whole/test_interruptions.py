@@ -11,8 +11,8 @@ import anyio
 async def until(condition, seconds: float = 20.0) -> None:
     """Wait for something that another process does."""
     with anyio.fail_after(seconds):
-        while not condition():
-            await anyio.sleep(0.01)  # noqa: ASYNC110 - another process sets no event
+        while not condition():  # noqa: ASYNC110 - another process sets no event
+            await anyio.sleep(0.01)
 
 
 def jobs(number: int, model: str = "hailuo-pro") -> str:
