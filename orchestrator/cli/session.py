@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     from orchestrator.plan.document import SavedPlan
     from orchestrator.plan.plan import Plan
     from orchestrator.plan.selection import Selection
+
+#: Threads that wait for the disk: synced together, files become durable faster than one by one.
+DISK_THREADS = 16
 
 #: Exit codes of the signals that stop a run.
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -133,6 +138,7 @@ async def _campaign(
     call: Call, plan: Plan, ledger: SqliteLedger, journal: Journal, folder: Path
 ) -> Tally:
     """Reach the providers and run the campaign, with progress and signals."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DISK_THREADS))
     store = LocalStorage(folder)
     names = needs_access(ledger.rows(), store)
     names |= {entry.job.provider for entry in plan.to_run}

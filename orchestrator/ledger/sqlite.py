@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerError, UsageError
@@ -101,7 +102,7 @@ class SqliteLedger(Queries):
         self._clock = clock
         self._run_lock = lock
 
-    @property
+    @cached_property
     def campaign(self) -> str:
         """The campaign that was last opened here."""
         return self.meta("campaign") or ""

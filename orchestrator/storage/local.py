@@ -299,8 +299,11 @@ def _lines(document: Mapping[str, Any]) -> str:
 def _write_in_one_step(path: Path, text: str) -> None:
     """Replace a file by a new one; a reader sees the old or the new one, whole."""
     draft = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.new")
-    draft.unlink(missing_ok=True)
-    descriptor = paths.open_new(draft)
+    try:
+        descriptor = paths.open_new(draft)
+    except FileExistsError:
+        draft.unlink()
+        descriptor = paths.open_new(draft)
     try:
         paths.write_all(descriptor, text.encode())
     finally:

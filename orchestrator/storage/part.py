@@ -82,6 +82,8 @@ class Part:
         self._written = 0
         self._synced = 0
         self._begun = False
+        #: Something may be noted down beside the part.
+        self._is_noted = False
 
     @property
     def size(self) -> int:
@@ -95,6 +97,7 @@ class Part:
         size = paths.regular_size(self.path)
         if size is None:
             return Found("nothing")
+        self._is_noted = True
         if paths.same_file(self.path, target):
             return Found("linked")
         try:
@@ -258,7 +261,8 @@ class Part:
                 self._total = whole.size
                 self._note(whole.size)
                 raise
-        self._notes.unlink(missing_ok=True)
+        if self._is_noted:
+            self._notes.unlink(missing_ok=True)
         if self._beside is not None:
             self._beside(whole)
         return whole
@@ -279,6 +283,7 @@ class Part:
     def _note(self, synced: int) -> None:
         """Write down what is on disk, in one step."""
         notes = {"etag": self._etag, "total": self._total, "synced": synced}
+        self._is_noted = True
         draft = self._notes.with_name(f"{self._notes.name}.new")
         paths.write_new(draft, json.dumps(notes).encode())
         draft.replace(self._notes)
