@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How many runs look at a quarantined result.
 QUARANTINE_LOOKS = 3
+#: How much later than its intent a create of an earlier run may have arrived, in seconds.
+SENT_LATER = 2.0
 #: States whose rows this run cannot leave alone: something was paid, or may have been.
 UNSETTLED = frozenset({State.SUBMITTING, State.SUBMITTED, State.GENERATED, State.QUARANTINED})
 
@@ -117,7 +119,7 @@ class Recovery:
         now = self._run.clock.wall()
         for name, stages in self._stages.items():
             sent = self._run.ledger.creates(name, now - stages.account.creates.span)
-            stages.account.creates.seed(now - at for at in sent)
+            stages.account.creates.seed(now - at - SENT_LATER for at in sent)
 
 
 def needs_access(rows: Iterable[Row], store: Store) -> frozenset[str]:

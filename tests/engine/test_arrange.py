@@ -100,7 +100,9 @@ class Folder:
 
     def paths(self):
         """What the ledger says that each key's files are."""
-        return {key: [file.path for file in found.files] for key, found in self.bench.rows().items()}
+        return {
+            key: [file.path for file in found.files] for key, found in self.bench.rows().items()
+        }
 
     def content(self):
         """What is on disk, by path."""

@@ -70,7 +70,11 @@ documents = st.recursive(
     | st.booleans()
     | st.integers(-1000, 1000)
     | plain_text
-    | urls.map(lambda parts: f"https://cdn.example.com/{parts[0]}?{parts[1]}"),
+    | st.builds(
+        lambda parts, mark: f"https://cdn.example.com/{parts[0]}{mark}{parts[1]}",
+        urls,
+        st.sampled_from("?#"),
+    ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc"), inner, max_size=3),
     max_leaves=10,
 )

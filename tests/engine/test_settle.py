@@ -143,9 +143,7 @@ def test_the_slot_is_given_back_when_the_task_is_final_and_not_when_it_is_stored
 
     async def slow(url, target, **how):
         await anyio.sleep(5000)
-        return await type(bench.store).fetch(
-            bench.store, url, target, **how
-        )
+        return await type(bench.store).fetch(bench.store, url, target, **how)
 
     bench.store.fetch = slow
     bench.run(manifest([spec(1), spec(2)], in_flight=1))

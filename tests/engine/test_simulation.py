@@ -80,7 +80,7 @@ def faults_of(dice: random.Random) -> Faults:
     return faults
 
 
-def tell(seed: int) -> None:
+def tell(seed: int) -> Simulation:
     """One story: a few runs that die or are stopped, then one in a kind world."""
     dice = random.Random(seed)
     world = World(seed=seed, faults=faults_of(dice))
@@ -89,27 +89,44 @@ def tell(seed: int) -> None:
         spec(n, dice.choice(["rivya", "acedatacloud"]), retries=dice.choice([0, 0, 2]))
         for n in range(dice.randrange(1, 30))
     ]
-    cap = dice.choice([None, 57.0 * dice.randrange(1, 30)])
-    most = cap and cap + max(0.0, (world.faults.drift or 57.0) - 57.0) * len(jobs)
+    caps = {
+        "rivya": dice.choice([None, 57.0 * dice.randrange(1, 30)]),
+        "acedatacloud": dice.choice([None, float(dice.randrange(1, 30))]),
+    }
+    drift = max(0.0, (world.faults.drift or 57.0) - 57.0) * len(jobs)
+    most = {name: cap + drift for name, cap in caps.items() if cap is not None}
+    in_flight, rate = dice.choice([1, 3, 10]), dice.choice([6, 60, 600])
     what = manifest(
         jobs,
-        caps=Caps({"rivya": cap} if cap else {}),
-        in_flight=dice.choice([1, 3, 10]),
-        creates_per_minute=dice.choice([6, 60, 600]),
+        caps=Caps({name: cap for name, cap in caps.items() if cap is not None}),
+        prices={"acedatacloud": 1.0},
+        in_flight=in_flight,
+        creates_per_minute=rate,
         probe_after=30.0,
     )
+    loses = losing(world.faults)
     ledger = simulation.ledger
     for _ in range(dice.randrange(CRASHING_RUNS)):
-        simulation.ledger = DyingLedger(ledger, dice.randrange(1, 200), dice.random() < 0.5)
+        events = dice.randrange(1, dice.choice([40, 200]))
+        simulation.ledger = DyingLedger(ledger, events, dice.random() < 0.5)
         die(simulation, what, dice)
         simulation.ledger = ledger
-        simulation.now += dice.choice([0.0, 5.0, 1000.0, 5000.0])
+        simulation.now += dice.choice([0.0, 0.0, 5.0, 1000.0, 5000.0])
         check(simulation, most)
     world.faults = Faults()
     simulation.run(what)
     simulation.run(what)
     check(simulation, most)
-    check_end(simulation, cap)
+    check_end(simulation, capped=bool(most))
+    check_rates(simulation, rate)
+    if not loses:
+        assert all(most <= in_flight for most in world.most_open.values()), "a slot was freed early"
+    return simulation
+
+
+def losing(faults: Faults) -> bool:
+    """Whether tasks may be made that nobody hears of: they run without a slot after a while."""
+    return bool(faults.lost_after or faults.server_error_after)
 
 
 def die(simulation: Simulation, what, dice: random.Random) -> None:
@@ -130,7 +147,7 @@ def die(simulation: Simulation, what, dice: random.Random) -> None:
         assert crashes is not None
 
 
-def check(simulation: Simulation, most: float | None) -> None:
+def check(simulation: Simulation, most: dict[str, float]) -> None:
     """The invariants that hold at every moment at which the process can be dead."""
     world, ledger = simulation.world, simulation.ledger
     rows = list(ledger.rows())
@@ -142,6 +159,8 @@ def check(simulation: Simulation, most: float | None) -> None:
         if attempt.task_id is not None
     }
     keys = {attempt.idempotency_key: row for row in rows for attempt in attempts[row.row]}
+    repeated = Counter(task.key for task in world.tasks.values() if task.key is not None)
+    assert set(repeated.values()) <= {1}, "a key was used again after the provider forgot it"
     bodies = Counter(task.body for task in world.tasks.values() if task.provider == "acedatacloud")
     for task in world.tasks.values():
         if task.provider == "rivya":
@@ -159,19 +178,37 @@ def check(simulation: Simulation, most: float | None) -> None:
             assert row.files, "a stored job without a file"
             assert all(file.path in world.files for file in row.files)
         assert len(attempts[row.row]) <= row.job["retries"] + 1, "more attempts than were allowed"
-    if most is not None and "rivya" in (spend := ledger.spend()):
-        assert spend["rivya"].charge <= most
+        if row.state is State.FAILED:
+            assert row.attempt.error_code in FAILURES, "the provider said nothing of a failure"
+    spend = ledger.spend()
+    for name, cap in most.items():
+        paid = [task for task in world.tasks.values() if task.provider == name]
+        cost = len(paid) if name == "acedatacloud" else sum(task.cost for task in paid)
+        assert cost <= cap, "more was spent than the cap"
+        assert name not in spend or spend[name].charge <= cap, "more is counted than the cap"
+
+
+#: The only words of failure that the world knows.
+FAILURES = {"validation_failed", "forbidden", "generation_failed", "api_error"}
 
 
 #: States in which a paid task may still be without its id in the ledger.
 OPEN = (State.SUBMITTING, State.UNKNOWN)
 
 
-def check_end(simulation: Simulation, cap: float | None) -> None:
+def check_rates(simulation: Simulation, rate: int) -> None:
+    """The create rate holds in every window, over all runs, where the creates arrive."""
+    for provider in ("rivya", "acedatacloud"):
+        times = sorted(simulation.creates(provider))
+        for index, at in enumerate(times[rate:]):
+            assert at - times[index] >= 60.0, "more creates in a minute than the limit"
+
+
+def check_end(simulation: Simulation, *, capped: bool) -> None:
     """In a kind world everything ends: nothing is left half done."""
     states = set(simulation.states().values())
     ends = {State.STORED, State.FAILED, State.UNKNOWN, State.QUARANTINED}
-    assert states <= (ends | {State.PLANNED} if cap is not None else ends), states
+    assert states <= (ends | {State.PLANNED} if capped else ends), states
     paid = {task.id for task in simulation.world.tasks.values() if task.outcome == "succeeded"}
     collected = {
         row.attempt.task_id

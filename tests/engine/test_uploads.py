@@ -66,7 +66,9 @@ class Files:
         )
         status = self.statuses.pop(0) if self.statuses else 200
         if status != 200:
-            return web.json_response({"error": {"code": f"c{status}", "message": "no"}}, status=status)
+            return web.json_response(
+                {"error": {"code": f"c{status}", "message": "no"}}, status=status
+            )
         number = len(self.uploads)
         return web.json_response(
             {"url": f"https://files.example.com/{number}", "duration_token": f"t{number}"}
@@ -204,7 +206,9 @@ async def test_an_upload_of_an_earlier_run_is_used_again_for_twelve_hours(tmp_pa
     ledger = open_ledger(Path(), campaign="told", clock=lambda: EPOCH, database=MEMORY)
     at = EPOCH + anyio.current_time() - age
     await ledger.record_upload(
-        UploadRecord(K, reference.sha256, "hailuo-pro", "https://files.example.com/0", None, 2.5, at)
+        UploadRecord(
+            K, reference.sha256, "hailuo-pro", "https://files.example.com/0", None, 2.5, at
+        )
     )
     async with uploading(ledger=ledger) as (uploads, files):
         (wired,) = await uploads.wire(job(reference))

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from orchestrator.providers.base import Request
 
 
+#: How long the world remembers a key, in seconds: a little longer than a create may be repeated.
+KEY_LIFETIME = 3700.0
+
+
 @dataclass(slots=True)
 class Task:
     """One task that a provider made, and will bill."""
@@ -38,6 +42,11 @@ class Task:
     #: `succeeded`, or the error code that it fails with.
     outcome: str = "succeeded"
     credits: float = 0.0
+
+    @property
+    def cost(self) -> float:
+        """What is billed in the end: a failure costs nothing."""
+        return self.credits if self.outcome == "succeeded" else 0.0
 
 
 @dataclass(slots=True)
@@ -101,11 +110,12 @@ class World:
 
     def make(self, provider: str, key: str | None, body: bytes) -> Task:
         """A task is made, and paid: the same one again for a key that is honoured."""
+        now = anyio.current_time()
         if key is not None and key in self.by_key:
             task = self.tasks[self.by_key[key]]
             assert task.body == body, "a key was used again with another body"
-            return task
-        now = anyio.current_time()
+            if now - task.made_at <= KEY_LIFETIME:
+                return task
         latency = self.random.lognormvariate(0, self.faults.sigma) * self.faults.median
         outcome = "generation_failed" if self.chance(self.faults.task_fails) else "succeeded"
         price = 57.0 if self.faults.drift is None else self.faults.drift
