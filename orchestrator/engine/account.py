@@ -107,6 +107,13 @@ class Account:
         self.run.journal.note("halted", provider=self.provider.name, reason=reason, text=text)
         self.wake()
 
+    def let_go(self, attempt: OpenAttempt) -> None:
+        """End an attempt that told nothing of its account and model: its slot and probe go on."""
+        self.unknowns.undecided(attempt.row)
+        self.channel(attempt.model_name).undecided(attempt.row)
+        self.give_slot(attempt)
+        self.wake()
+
     def give_slot(self, attempt: OpenAttempt) -> None:
         """Let go of the attempt's slot, if it holds one."""
         if attempt.has_slot:
@@ -135,7 +142,8 @@ class Account:
             if queue and self.channel(name).admits(now)
         ]
         if not ready:
-            return Wait(min(_until(breaker, now) for breaker in self.channels.values()))
+            waiting = [name for name, queue in self._queues.items() if queue]
+            return Wait(min(_until(self.channel(name), now) for name in waiting))
         queue = min(ready)
         return self._affordable(queue)
 
@@ -152,7 +160,7 @@ class Account:
         if refusal is None:
             heapq.heappop(queue)
             return attempt
-        if self.slots.held:
+        if self.slots.held > self.slots.lingering:
             return Wait()
         text = f"{self.provider.name}: {attempt.key} and what follows stay planned: {refusal}"
         self.run.tally.because(Reason.BUDGET, text)

@@ -48,6 +48,8 @@ class OpenAttempt:
     urls: tuple[str, ...] = ()
     #: What the attempt counts against the budget now.
     charge: float = 0.0
+    #: `--select` and `--limit` allow new attempts.
+    selected: bool = True
     #: This call started the attempt.
     own: bool = False
     #: It holds one of its account's slots.
@@ -95,5 +97,7 @@ def reopened(row: Row, job: Job | None = None) -> OpenAttempt:
         opened.urls = attempt.urls
         opened.charge = attempt.charge or 0.0
         opened.looks = attempt.looks
-        opened.ambiguous = row.state is State.SUBMITTING
+        opened.ambiguous = row.state is State.SUBMITTING and (
+            attempt.reply is None or attempt.first_sent_at != attempt.last_sent_at
+        )
     return opened

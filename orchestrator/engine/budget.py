@@ -50,15 +50,22 @@ class Budget:
             return f"--max-credits {call_cap:g} leaves no room for {estimate:g}"
         return None
 
+    def caps_unpriced(self, provider: str, estimate: float | None) -> bool:
+        """Whether a cap leaves a job unsent because its price is unknown."""
+        caps = (self.caps.credits, self.call_caps)
+        return estimate is None and any(provider in cap for cap in caps)
+
     def reserve(self, provider: str, estimate: float | None, *, counts: bool = True) -> None:
         """Count an estimate, before anything of the create becomes durable."""
         self.attempts += counts
         self.change(provider, estimate or 0.0)
 
-    def release(self, provider: str, estimate: float | None, *, counts: bool = True) -> None:
-        """Undo `reserve`: nothing was sent."""
+    def release(
+        self, provider: str, charge: float, *, counts: bool = True, own: bool = True
+    ) -> None:
+        """Undo `reserve`: nothing was sent. `own` is false for what an earlier call reserved."""
         self.attempts -= counts
-        self.change(provider, -(estimate or 0.0))
+        self.change(provider, -charge, own=own)
 
     def change(self, provider: str, difference: float, *, own: bool = True) -> None:
         """Count that an attempt costs more or less than it counted for.

@@ -20,6 +20,7 @@ from orchestrator.engine.submit import Submitter
 from orchestrator.engine.tally import Reason, Tally
 from orchestrator.engine.uploads import Uploads
 from orchestrator.engine.watch import Watcher
+from orchestrator.jobs import State
 from orchestrator.ledger.store import Admission
 
 if TYPE_CHECKING:
@@ -97,7 +98,19 @@ class Campaign:
         finally:
             for stages in self._stages.values():
                 stages.collector.close()
+        self._sum_up()
         return self._run.tally
+
+    def _sum_up(self) -> None:
+        """Say what the exit code rests on: selected jobs, and all that needs a decision."""
+        selected = {entry.job.spec.identity for entry in self._plan.entries if entry.selected}
+        tally, ledger = self._run.tally, self._run.ledger
+        if tally.counts[State.FAILED] or tally.counts[State.QUARANTINED]:
+            tally.in_trouble = any(
+                row.state in (State.FAILED, State.QUARANTINED) and row.identity in selected
+                for row in ledger.rows(current=True)
+            )
+        tally.undecided = any(row.state is State.UNKNOWN for row in ledger.undecided())
 
     def signalled(self, exit_code: int) -> None:
         """A signal came: the first stops creates and saves, the second cuts everything."""
@@ -107,6 +120,7 @@ class Campaign:
             self._run.stop(Reason.STOPPED, "stopped by a signal")
             self._stop.set()
         else:
+            self._run.tally.is_cut = True
             self._run.tasks.cancel_scope.cancel()
 
     async def _end(self) -> None:
@@ -141,8 +155,8 @@ class Campaign:
         self._admit()
         await rename_files(self._run, self._store, self._run.ledger.rows(current=True))
         recovery = Recovery(self._run, self._store, self._stages)
-        to_run = {entry.job.spec.identity: entry.job for entry in self._plan.to_run}
-        await recovery.take_up(list(self._run.ledger.rows()), to_run)
+        entries = {entry.job.spec.identity: entry for entry in self._plan.entries}
+        await recovery.take_up(list(self._run.ledger.rows()), entries)
 
 
 def _stages(run: Run, store: Store, access: Access) -> Stages:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 #: Waits between the tries of one download, in seconds: eight tries in two minutes.
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-#: Fresh URLs that a run asks for when a result's host refuses one.
-FRESH_URLS = 3
+#: Waits before the fresh URLs that a run asks for when a result's host refuses one, in seconds:
+#: what is refused just after a success may only not have arrived there yet.
+FRESH_URL_WAITS = (5.0, 20.0, 60.0)
 #: Time between two looks at a full disk, in seconds.
 ROOM_WAIT = 30.0
 #: Names tried for one file before giving up: `<key>.mp4`, `<key>.2.mp4` …
@@ -164,12 +165,17 @@ class Collector:
     async def _expired(self, attempt: OpenAttempt, error: Expired) -> None:
         """Ask for a fresh URL, a few times; then what is paid for is out of reach."""
         refreshed = self._refreshed.get(attempt.row, 0)
-        if refreshed < FRESH_URLS:
+        if refreshed < len(FRESH_URL_WAITS):
             self._refreshed[attempt.row] = refreshed + 1
-            self._look_again(attempt)
+            self._run.journal.note("url_refused", key=attempt.key, status=error.status)
+            self._run.tasks.start_soon(self._refresh, attempt, FRESH_URL_WAITS[refreshed])
             return
-        message = f"{error}, also to {FRESH_URLS} fresh URLs of task {attempt.task_id}"
+        message = f"{error}, also to {refreshed} fresh URLs of task {attempt.task_id}"
         await self._quarantine(attempt, "expired", message)
+
+    async def _refresh(self, attempt: OpenAttempt, wait: float) -> None:
+        await self._run.clock.sleep(wait)
+        self._look_again(attempt)
 
     async def _try_later(
         self, attempt: OpenAttempt, urls: tuple[str, ...], error: Transient

@@ -9,12 +9,10 @@ from orchestrator.providers.base import Reply
 
 #: Headers that help to understand a reply later; others may hold secrets.
 _KEPT_HEADERS = ("content-type", "date", "retry-after", "x-request-id")
-#: Longest body that is kept, in bytes.
-_LONGEST = 256 * 1024
 #: A URL in JSON text up to its query or fragment, slashes and question mark perhaps escaped.
 _QUERY = re.compile(
     r"""(https?:(?:\\?/){2}(?:(?!\\u003f|\\u0023)[^\s"'<>?\#])*)"""
-    r"""(?:\?|\#|\\u003f|\\u0023)[^\s"'<>]*""",
+    r"""(?:\?|\#|\\u003f|\\u0023)(?:\\/|\\u[0-9a-f]{4}|[^\s"'<>\\])*""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -34,7 +32,7 @@ def raw_reply(reply: Reply) -> str:
                 for name in _KEPT_HEADERS
                 if name in reply.headers
             },
-            "body": without_query(reply.body[:_LONGEST].decode(errors="replace")),
+            "body": without_query(reply.body.decode(errors="replace")),
         },
         ensure_ascii=True,
     )

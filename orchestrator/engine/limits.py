@@ -104,6 +104,8 @@ class Slots:
     def __init__(self, most: int) -> None:
         self.most = most
         self.held = 0
+        #: Of those held, slots of creates of unknown outcome: nothing comes of them any more.
+        self.lingering = 0
 
     @property
     def free(self) -> bool:

@@ -31,46 +31,60 @@ class Gate:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        #: Counts the changes between trouble and peace: a ticket of an earlier one says nothing.
+        self._epoch = 0
         self._troubles = 0
+        self._troubled_since = 0.0
         self._closed_until = 0.0
         #: The ticket of the one request that tries while there is trouble.
         self._trying: int | None = None
         self._changed = anyio.Event()
+        self._turn = anyio.Lock(fast_acquire=True)
 
     @property
     def closed_for(self) -> float:
         """Seconds for which nothing passes yet; 0 while open."""
         return max(0.0, self._closed_until - self._clock.now()) if self._troubles else 0.0
 
+    @property
+    def troubled_for(self) -> float:
+        """Seconds since the trouble began that is not over yet; 0 without trouble."""
+        return self._clock.now() - self._troubled_since if self._troubles else 0.0
+
     async def passage(self) -> int:
-        """Wait until a request may go; gives a ticket to say with how it went."""
-        while self._troubles:
-            if (wait := self.closed_for) > 0:
-                await self._clock.sleep(max(wait, SHORTEST_WAIT))
-            elif self._trying is not None:
-                await self._changed.wait()
-            else:
-                self._trying = self._troubles
-                break
-        return self._troubles
+        """Wait until a request may go, in turn; gives a ticket to say with how it went."""
+        async with self._turn:
+            while self._troubles:
+                if (wait := self.closed_for) > 0:
+                    await self._clock.sleep(max(wait, SHORTEST_WAIT))
+                elif self._trying is not None:
+                    await self._changed.wait()
+                else:
+                    self._trying = self._epoch
+                    break
+            return self._epoch
 
     def trouble(self, ticket: int, retry_after: float | None = None) -> None:
         """Close after a request that met trouble; `retry_after` is what the provider asked for."""
-        if ticket == self._troubles:
+        now = self._clock.now()
+        asked = None if retry_after is None else min(retry_after, LONGEST_RETRY_AFTER)
+        if ticket == self._epoch:
+            if not self._troubles:
+                self._troubled_since = now
             self._troubles += 1
             backoff = min(FIRST_BACKOFF * 2 ** min(self._troubles - 1, 16), LONGEST_BACKOFF)
-            wait = backoff if retry_after is None else min(retry_after, LONGEST_RETRY_AFTER)
-            self._closed_until = self._clock.now() + wait
-        elif retry_after is not None:
-            until = self._clock.now() + min(retry_after, LONGEST_RETRY_AFTER)
-            self._closed_until = max(self._closed_until, until)
-        self.withdraw(ticket)
+            self._closed_until = now + (backoff if asked is None else asked)
+            self.withdraw(ticket)
+            self._epoch += 1
+        elif asked is not None and self._troubles:
+            self._closed_until = max(self._closed_until, now + asked)
 
     def fine(self, ticket: int) -> None:
         """Open after a request that went well, if it started after the latest trouble."""
-        if ticket == self._troubles:
+        if ticket == self._epoch and self._troubles:
             self._troubles = 0
-        self.withdraw(ticket)
+            self.withdraw(ticket)
+            self._epoch += 1
 
     def withdraw(self, ticket: int) -> None:
         """The request of this ticket says nothing, or nothing more: another one may try."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine.attempt import reopened
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
+from orchestrator.engine.tally import Reason
 from orchestrator.jobs import State
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.campaign import Stages
     from orchestrator.engine.collect import Store
     from orchestrator.engine.run import Run
-    from orchestrator.jobs import Job
     from orchestrator.ledger.store import Row
+    from orchestrator.plan.plan import Entry
 
 #: How many runs look at a quarantined result.
 QUARANTINE_LOOKS = 3
@@ -26,8 +27,8 @@ SENT_LATER = 2.0
 #: States whose rows this run cannot leave alone: something was paid, or may have been.
 UNSETTLED = frozenset({State.SUBMITTING, State.SUBMITTED, State.GENERATED, State.QUARANTINED})
 
-#: States that a create may start from: for the first time, or for a failed job that was selected.
-CREATABLE = frozenset({State.PLANNED, State.FAILED})
+#: States that a create may start from, where the plan says that it is due.
+CREATABLE = frozenset({State.PLANNED, State.FAILED, State.UNKNOWN})
 
 
 class Recovery:
@@ -38,8 +39,8 @@ class Recovery:
         self._store = store
         self._stages = stages
 
-    async def take_up(self, rows: Sequence[Row], to_run: Mapping[str, Job]) -> None:
-        """Take up every row. `to_run` holds the jobs to create, by identity."""
+    async def take_up(self, rows: Sequence[Row], entries: Mapping[str, Entry]) -> None:
+        """Take up every row. `entries` holds the manifest's jobs, by identity."""
         self._seed_meters()
         shared = Counter(
             (row.provider, row.attempt.task_id) for row in rows if row.attempt is not None
@@ -47,21 +48,32 @@ class Recovery:
         for row in rows:
             if row.provider not in self._stages:
                 continue
-            job = to_run.get(row.identity) if row.position is not None else None
-            attempt = reopened(row, job)
+            entry = entries.get(row.identity) if row.position is not None else None
+            attempt = reopened(row, entry.job if entry else None)
+            attempt.selected = entry is not None and entry.selected
             if attempt.task_id is not None:
                 account = self._stages[row.provider].account
                 account.holders.setdefault(attempt.task_id, attempt.row)
             if shared[row.provider, attempt.task_id] > 1 and row.state is State.QUARANTINED:
                 continue
-            await self._take_up(row, attempt)
+            if entry is not None and entry.to_run and row.state in CREATABLE:
+                self._create(attempt)
+            else:
+                await self._take_up(row, attempt)
+
+    def _create(self, attempt: OpenAttempt) -> None:
+        """Have a job created, unless its price is unknown under a cap: that stays planned."""
+        if self._run.budget.caps_unpriced(attempt.provider, attempt.estimate):
+            self._run.tally.because(
+                Reason.BUDGET, f"{attempt.key} stays planned: its price is not known under a cap"
+            )
+            return
+        self._run.opened()
+        self._stages[attempt.provider].account.enqueue(attempt)
 
     async def _take_up(self, row: Row, attempt: OpenAttempt) -> None:
         stages = self._stages[row.provider]
-        if attempt.job is not None and (row.resubmit or row.state in CREATABLE):
-            self._run.opened()
-            stages.account.enqueue(attempt)
-        elif row.state is State.SUBMITTING:
+        if row.state is State.SUBMITTING:
             self._hold_slot(attempt)
             self._run.opened()
             reply = row.attempt.reply if row.attempt else None
@@ -108,9 +120,11 @@ class Recovery:
 
     def _hold_unknown(self, attempt: OpenAttempt) -> None:
         """A create of unknown outcome may still run: it keeps its slot for ten minutes."""
+        account = self._stages[attempt.provider].account
         age = self._run.clock.wall() - (attempt.last_sent_at or 0.0)
         if 0 <= age < UNKNOWN_HOLDS_SLOT:
             self._hold_slot(attempt)
+            account.slots.lingering += 1
             submitter = self._stages[attempt.provider].submitter
             self._run.tasks.start_soon(submitter.give_slot_later, attempt, UNKNOWN_HOLDS_SLOT - age)
 
@@ -122,12 +136,19 @@ class Recovery:
             stages.account.creates.seed(now - at - SENT_LATER for at in sent)
 
 
+def _is_open(row: Row) -> bool:
+    """Whether something of this row is still to be asked for or fetched."""
+    if row.state is State.QUARANTINED:
+        return row.attempt is not None and row.attempt.looks < QUARANTINE_LOOKS
+    return row.state in UNSETTLED
+
+
 def needs_access(rows: Iterable[Row], store: Store) -> frozenset[str]:
     """Providers that this run has to reach for the sake of rows that are there already."""
     return frozenset(
         row.provider
         for row in rows
-        if row.state in UNSETTLED
+        if _is_open(row)
         or (
             row.state is State.STORED
             and row.position is not None

@@ -88,7 +88,11 @@ class Settler:
 
     async def _generated(self, attempt: OpenAttempt, view: TaskView) -> None:
         attempt.urls = tuple(without_query(url) for url in view.urls)
-        fields: dict[str, object] = {"urls": attempt.urls, "looks": attempt.looks}
+        fields: dict[str, object] = {
+            "urls": attempt.urls,
+            "looks": attempt.looks,
+            **dict.fromkeys(("error_class", "error_code", "error_message")),
+        }
         if attempt.state is State.SUBMITTED:
             fields["generated_at"] = attempt.generated_at = self._run.clock.wall()
         charge = attempt.charge
@@ -107,14 +111,15 @@ class Settler:
         if charge is None:
             charge = 0.0 if account.provider.failures_free else attempt.charge
         kind = "refused" if view.refused else "failed"
-        await self._fail(attempt, kind, fault, charge=charge, final=view.final)
+        retry = not view.refused and self._has_retries(attempt)
+        await self._fail(attempt, kind, fault, charge=charge, final=view.final, retry=retry)
         self._judge_channel(attempt, view)
         if view.refused:
             self._refused(attempt)
-        elif self._may_retry(attempt):
+        if retry and attempt.selected and not self._run.stopping:
             account.enqueue(attempt)
-            return
-        self._run.closed()
+        else:
+            self._run.closed()
 
     async def _fail(
         self,
@@ -124,7 +129,9 @@ class Settler:
         *,
         charge: float,
         final: float | None = None,
+        retry: bool = False,
     ) -> None:
+        """Make a failure durable, and with it that a new attempt is due."""
         fields = {
             "error_class": kind,
             "error_code": fault.code,
@@ -134,7 +141,8 @@ class Settler:
             "charge": charge,
         }
         known = {name: value for name, value in fields.items() if value is not None}
-        await self._run.record(attempt, "failed", State.FAILED, fields=known)
+        note = {"retry_due": True} if retry else None
+        await self._run.record(attempt, "failed", State.FAILED, fields=known, note=note)
         self._run.charge(attempt, charge)
         self._account.give_slot(attempt)
 
@@ -146,10 +154,8 @@ class Settler:
             self._run.journal.note("paused", model=attempt.model_name, why="dead channel")
         self._account.wake()
 
-    def _may_retry(self, attempt: OpenAttempt) -> bool:
-        if attempt.job is None or self._run.stopping:
-            return False
-        return attempt.number <= attempt.job.spec.retries
+    def _has_retries(self, attempt: OpenAttempt) -> bool:
+        return attempt.job is not None and attempt.number <= attempt.job.spec.retries
 
     def _refused(self, attempt: OpenAttempt) -> None:
         if attempt.job is not None and attempt.job.spec.on_refusal == "stop":
@@ -174,9 +180,9 @@ class Settler:
             "error_code": "task_id_shared",
             "error_message": f"the provider gave task {attempt.task_id} to two jobs",
         }
-        for shared in (attempt, account.watched.get(attempt.task_id)):
+        for shared in (attempt, account.watched.pop(attempt.task_id, None)):
             if shared is not None and shared.state is State.SUBMITTED:
                 await self._run.record(shared, "quarantined", State.QUARANTINED, fields=fields)
-                account.give_slot(shared)
+                account.let_go(shared)
                 self._run.closed()
         return True

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 RESEND_WINDOW = 3600.0
 #: How long a create of unknown outcome keeps its slot, in seconds.
 UNKNOWN_HOLDS_SLOT = 600.0
+#: States of a job that was reserved for and not yet intended.
+UNSENT = (State.PLANNED, State.FAILED, State.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +97,33 @@ class Submitter:
         A kept reply is read now; without one the create may have arrived, and is repeated only
         where that is safe.
         """
-        if reply is not None:
-            outcome = self._account.provider.read_create(kept_reply(reply))
-            if isinstance(outcome, Accepted | Rejected):
-                await self._guarded(attempt, lambda: self._act(attempt, outcome))
-                return
-        if self._account.provider.honours_key and attempt.body is not None:
-            await self.submit(attempt)
-            return
-        fault = Fault("interrupted", "a run ended while this create was on the wire")
-        await self._guarded(attempt, lambda: self._unknown(attempt, fault))
+        await self._guarded(attempt, lambda: self._recover(attempt, reply))
+
+    async def _recover(self, attempt: OpenAttempt, reply: str | None) -> None:
+        outcome = self._account.provider.read_create(kept_reply(reply)) if reply else None
+        if isinstance(outcome, Accepted | Rejected):
+            await self._act(attempt, outcome)
+        elif isinstance(outcome, Throttled | Halted) and not attempt.ambiguous:
+            await self._return(attempt, outcome.fault)
+            if attempt.job is not None and attempt.selected:
+                self._put_back(attempt)
+            else:
+                self._leave(attempt)
+        elif self._account.provider.honours_key and attempt.body is not None:
+            attempt.ambiguous = True
+            await self._send(attempt)
+        else:
+            fault = Fault("interrupted", "a run ended while this create was on the wire")
+            await self._unknown(attempt, fault, interrupted=True)
 
     async def submit(self, attempt: OpenAttempt) -> None:
-        """Bring one job from its reservation, or an earlier run's intent, to an outcome."""
+        """Bring one job from its reservation to an outcome."""
+        await self._guarded(attempt, lambda: self._send(attempt))
 
-        async def work() -> None:
-            request = await self._request(attempt)
-            while request is not None and await self._try(attempt, request):
-                pass
-
-        await self._guarded(attempt, work)
+    async def _send(self, attempt: OpenAttempt) -> None:
+        request = await self._request(attempt)
+        while request is not None and await self._try(attempt, request):
+            pass
 
     async def _guarded(self, attempt: OpenAttempt, work: Callable[[], Awaitable[object]]) -> None:
         """Do a job's work; whatever goes wrong stays with this job."""
@@ -141,8 +150,8 @@ class Submitter:
         if scope.cancelled_caught or self._stopped():
             self._leave(attempt)
             return None
-        if isinstance(references, Fault):
-            await self._never_sent(attempt, references)
+        if not isinstance(references, list):
+            await self._without_references(attempt, references)
             return None
         key = str(uuid.uuid4())
         model = self._account.models[attempt.model_name]
@@ -189,7 +198,8 @@ class Submitter:
         attempt.last_sent_at = now
         if attempt.state is State.SUBMITTING:
             assert self._account.provider.honours_key, "a create without a key is never repeated"
-            await self._run.record(attempt, "resend", fields={"last_sent_at": now})
+            fields = {"last_sent_at": now, "reply": None}
+            await self._run.record(attempt, "resend", fields=fields)
             return
         new_attempt = is_new(attempt)
         attempt.number += new_attempt
@@ -204,6 +214,7 @@ class Submitter:
                 "body": attempt.body,
                 "first_sent_at": now,
                 "last_sent_at": now,
+                "reply": None,
                 "estimated": attempt.estimate,
                 "charge": attempt.estimate,
             },
@@ -232,12 +243,16 @@ class Submitter:
             account.gate.trouble(ticket, outcome.retry_after)
             self._run.journal.note("throttled", provider=account.provider.name, **_said(outcome))
         elif isinstance(outcome, Unsent) or (isinstance(outcome, Unclear) and not outcome.final):
-            account.gate.trouble(ticket)
+            account.gate.trouble(ticket, getattr(outcome, "retry_after", None))
             self._run.journal.note("trouble", provider=account.provider.name, **_said(outcome))
+            if account.gate.troubled_for >= account.limits.give_up_after:
+                account.halt(Reason.UNFINISHED, f"not to be reached: {outcome.fault.message}")
         else:
             account.gate.fine(ticket)
-        if not isinstance(outcome, Unclear | Unsent):
+        if isinstance(outcome, Accepted | Rejected):
             account.unknowns.succeeded()
+        elif not isinstance(outcome, Unclear):
+            account.unknowns.undecided(attempt.row)
         if not isinstance(outcome, Accepted):
             account.channel(attempt.model_name).undecided(attempt.row)
         account.wake()
@@ -257,8 +272,7 @@ class Submitter:
                 return True
             case Halted():
                 await self._return(attempt, outcome.fault)
-                reason = Reason.BUDGET if outcome.reason == "balance" else Reason.CREDENTIALS
-                self._account.halt(reason, f"{outcome.fault.message} ({outcome.fault.code})")
+                self._halt(outcome)
                 self._leave(attempt)
             case Unclear():
                 attempt.ambiguous = True
@@ -286,14 +300,20 @@ class Submitter:
                 attempt, "returned", State.PLANNED, fields={"charge": 0.0}, note=note
             )
 
-    async def _unknown(self, attempt: OpenAttempt, fault: Fault) -> None:
-        """Whether a task was made is not known, and asking again might pay twice."""
+    async def _unknown(
+        self, attempt: OpenAttempt, fault: Fault, *, interrupted: bool = False
+    ) -> None:
+        """Whether a task was made is not known, and asking again might pay twice.
+
+        `interrupted` creates say nothing about the provider: they pause nothing.
+        """
         account = self._account
         fields = {"error_code": fault.code, "error_message": fault.message, "trace": fault.trace}
         await self._run.record(attempt, "unknown", State.UNKNOWN, fields=fields)
-        if account.unknowns.failed(attempt.row, self._run.clock.now()):
+        if not interrupted and account.unknowns.failed(attempt.row, self._run.clock.now()):
             self._run.journal.note("paused", provider=account.provider.name, why="unknown creates")
         if attempt.has_slot:
+            account.slots.lingering += 1
             self._run.tasks.start_soon(self.give_slot_later, attempt, UNKNOWN_HOLDS_SLOT)
         account.wake()
         self._run.closed()
@@ -301,15 +321,37 @@ class Submitter:
     async def give_slot_later(self, attempt: OpenAttempt, seconds: float) -> None:
         """Let go of a slot after so many seconds."""
         await self._run.clock.sleep(seconds)
+        self._account.slots.lingering -= 1
         self._account.give_slot(attempt)
 
-    async def _never_sent(self, attempt: OpenAttempt, fault: Fault) -> None:
-        """A reference was not accepted: the job has failed without a create."""
-        attempt.number += is_new(attempt)
-        await self._run.record(
-            attempt, "intent", State.SUBMITTING, new_attempt=True, fields={"charge": 0.0}
+    async def _without_references(
+        self, attempt: OpenAttempt, reason: Rejected | Halted | Fault
+    ) -> None:
+        """End a job whose references could not be uploaded; no create was sent for it."""
+        if isinstance(reason, Rejected):
+            self._release(attempt)
+            new_attempt = is_new(attempt)
+            attempt.number += new_attempt
+            await self._run.record(
+                attempt, "unsent", State.SUBMITTING, new_attempt=new_attempt, fields={"charge": 0.0}
+            )
+            await self._settler.rejected(attempt, reason)
+            return
+        if isinstance(reason, Halted):
+            self._halt(reason)
+        else:
+            self._run.tally.because(Reason.UNFINISHED, f"{attempt.key}: {reason.message}")
+        self._leave(attempt)
+
+    def _halt(self, halted: Halted) -> None:
+        reason = Reason.BUDGET if halted.reason == "balance" else Reason.CREDENTIALS
+        self._account.halt(reason, f"{halted.fault.message} ({halted.fault.code})")
+
+    def _release(self, attempt: OpenAttempt) -> None:
+        self._run.budget.release(
+            attempt.provider, attempt.charge, counts=is_new(attempt), own=attempt.own
         )
-        await self._settler.rejected(attempt, Rejected("rejected", fault))
+        attempt.charge = 0.0
 
     def _put_back(self, attempt: OpenAttempt) -> None:
         """A pause began while the create waited: it goes back to its place in the queue."""
@@ -323,12 +365,9 @@ class Submitter:
 
     def _let_go(self, attempt: OpenAttempt) -> None:
         """Give back what was reserved for a create that was not sent, and its slot."""
-        if attempt.state is not State.SUBMITTING:
-            self._run.budget.release(attempt.provider, attempt.charge, counts=is_new(attempt))
-            attempt.charge = 0.0
-        self._account.unknowns.undecided(attempt.row)
-        self._account.channel(attempt.model_name).undecided(attempt.row)
-        self._account.give_slot(attempt)
+        if attempt.state in UNSENT:
+            self._release(attempt)
+        self._account.let_go(attempt)
 
     def _stopped(self) -> bool:
         return self._run.stopping or self._account.halted

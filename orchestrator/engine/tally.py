@@ -30,6 +30,9 @@ _CODES = (
     (Reason.BUDGET, 5),
 )
 
+#: States of jobs that are paid for, or may be, and not yet on disk.
+PENDING = (State.SUBMITTING, State.SUBMITTED, State.GENERATED)
+
 
 @dataclass(slots=True)
 class Tally:
@@ -48,6 +51,12 @@ class Tally:
     sent: int = 0
     #: Exit code of the signal that stopped the run: 130 or 143.
     signal_code: int | None = None
+    #: A second signal ended the run at once.
+    is_cut: bool = False
+    #: At the end: some selected job failed or is quarantined.
+    in_trouble: bool = False
+    #: At the end: some create of unknown outcome waits for a person, also of a former job.
+    undecided: bool = False
 
     def move(self, old: State, new: State) -> None:
         """A job of the manifest went from one state to another."""
@@ -69,8 +78,8 @@ class Tally:
         for reason, code in _CODES:
             if reason in self.reasons:
                 return code
-        if self.counts[State.UNKNOWN]:
+        if self.undecided:
             return 4
-        if self.reasons:
+        if self.reasons or any(self.counts[state] for state in PENDING):
             return 3
-        return 1 if self.counts[State.FAILED] or self.counts[State.QUARANTINED] else 0
+        return 1 if self.in_trouble else 0

@@ -21,7 +21,7 @@ from orchestrator.providers.base import (
     Uploaded,
     WireReference,
 )
-from orchestrator.providers.transport import TransportError
+from orchestrator.providers.transport import Lost, TransportError
 
 if TYPE_CHECKING:
     from orchestrator.engine.account import Account
@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 REUSED_FOR = 12 * 3600.0
 #: Longest silence during an upload, in seconds.
 UPLOAD_PATIENCE = 120.0
+#: Tries of one upload whose answers stay unclear, before its job is left for a later run.
+TRIES = 8
 _BLOCK = 1024 * 1024
+
+#: What an upload comes to.
+Outcome = Uploaded | Rejected | Halted | Fault
 
 
 class Uploads:
@@ -50,22 +55,26 @@ class Uploads:
             if 0 <= now - record.uploaded_at < REUSED_FOR
         }
 
-    async def wire(self, job: Job) -> list[WireReference] | Fault:
-        """The job's references as its create carries them, or why one is not accepted."""
+    async def wire(self, job: Job) -> list[WireReference] | Rejected | Halted | Fault:
+        """The job's references as its create carries them, or why one cannot be had.
+
+        Rejected is the provider's word about this reference, Halted about the account; a Fault
+        leaves the job for a later run.
+        """
         wired = []
         for reference in job.spec.references:
-            uploaded: Uploaded | Fault
+            uploaded: Outcome
             if reference.needs_upload:
                 uploaded = await self._uploaded(job, reference)
             else:
                 assert reference.url is not None
                 uploaded = Uploaded(reference.url)
-            if isinstance(uploaded, Fault):
+            if not isinstance(uploaded, Uploaded):
                 return uploaded
             wired.append(_wire(reference, uploaded))
         return wired
 
-    async def _uploaded(self, job: Job, reference: Reference) -> Uploaded | Fault:
+    async def _uploaded(self, job: Job, reference: Reference) -> Outcome:
         what = reference.sha256 or str(reference.url)
         async with self._locks.setdefault(what, anyio.Lock()):
             if what in self._known:
@@ -93,7 +102,7 @@ class Uploads:
             )
         )
 
-    async def _upload_file(self, job: Job, reference: Reference, path: str) -> Uploaded | Fault:
+    async def _upload_file(self, job: Job, reference: Reference, path: str) -> Outcome:
         """Upload a local file, after making sure that it is still the one that was planned."""
         try:
             digest = await _digest(path)
@@ -103,7 +112,7 @@ class Uploads:
             return Fault("file_changed", f"{path} changed since the run began")
         return await self._send(job, reference, path)
 
-    async def _upload_url(self, job: Job, reference: Reference) -> Uploaded | Fault:
+    async def _upload_url(self, job: Job, reference: Reference) -> Outcome:
         assert reference.url is not None
         with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
             path = Path(folder, "reference")
@@ -112,20 +121,24 @@ class Uploads:
             fault = await self._fetch(reference.url, path, rule.max_bytes if rule else None)
             return fault or await self._send(job, reference, str(path))
 
-    async def _send(self, job: Job, reference: Reference, path: str) -> Uploaded | Fault:
+    async def _send(self, job: Job, reference: Reference, path: str) -> Outcome:
         """Send one upload, again and again while it is unclear: it is free."""
         account = self._account
         model = account.models[f"{job.provider}/{job.model}"]
         name = reference.name or Path(reference.path or "reference").name
         upload = Upload(path, reference.mime_type or "application/octet-stream", name, {})
         request = account.provider.upload(upload, reference.kind, model)
-        while True:
+        fault = Fault("upload_unclear", "it could not be uploaded")
+        tries = 0
+        while tries < TRIES:
             ticket = await account.gate.passage()
             try:
                 reply = await account.transport.ask(request, timeout=UPLOAD_PATIENCE)
             except TransportError as error:
                 account.gate.trouble(ticket)
                 self._run.journal.note("upload_trouble", path=path, message=error.reason)
+                fault = Fault("upload_lost", f"{path} could not be uploaded: {error.reason}")
+                tries += isinstance(error, Lost)
                 continue
             except OSError as error:
                 return Fault("file_unreadable", f"{path}: {error.strerror}")
@@ -136,12 +149,16 @@ class Uploads:
                 account.gate.fine(ticket)
                 return outcome
             if isinstance(outcome, Rejected | Halted):
-                return outcome.fault
+                return outcome
             self._judge(outcome, ticket)
+            fault = Fault(
+                outcome.fault.code, f"{path} could not be uploaded: {outcome.fault.message}"
+            )
+            tries += isinstance(outcome, Unclear)
+        return fault
 
     def _judge(self, outcome: Throttled | Unclear, ticket: int) -> None:
-        retry_after = outcome.retry_after if isinstance(outcome, Throttled) else None
-        self._account.gate.trouble(ticket, retry_after)
+        self._account.gate.trouble(ticket, outcome.retry_after)
         self._run.journal.note(
             "upload_trouble", code=outcome.fault.code, message=outcome.fault.message
         )

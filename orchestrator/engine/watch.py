@@ -38,6 +38,7 @@ class Watcher:
         self._looks: list[tuple[float, int, OpenAttempt]] = []
         self._added = anyio.Event()
         self._order = 0
+        self._batch = account.provider.poll_batch
         self._free = anyio.Semaphore(CONCURRENT_POLLS, fast_acquire=True)
         self.settler: Settler | None = None
 
@@ -84,7 +85,7 @@ class Watcher:
         due: list[OpenAttempt] = []
         now = self._run.clock.now() + SHORTEST_WAIT
         while self._looks and self._looks[0][0] <= now:
-            if len(due) == self._account.provider.poll_batch:
+            if len(due) == self._batch:
                 break
             attempt = heapq.heappop(self._looks)[2]
             if self._account.watched.get(str(attempt.task_id)) is attempt:
@@ -124,7 +125,11 @@ class Watcher:
         if not isinstance(answer, PollTrouble):
             account.poll_gate.fine(ticket)
             return answer
-        account.poll_gate.trouble(ticket, answer.retry_after)
+        if answer.refuses_batch and len(due) > 1:
+            self._batch = 1
+            account.poll_gate.fine(ticket)
+        else:
+            account.poll_gate.trouble(ticket, answer.retry_after)
         self._run.journal.note(
             "poll_trouble",
             provider=account.provider.name,
@@ -154,19 +159,22 @@ class Watcher:
 
         Time is the event loop's, so that a clock that jumps ends nothing.
         """
-        if view is None:
-            return None
-        watched = self._run.clock.now() - attempt.watched_since
-        if view.status == "missing" and attempt.age + watched >= MISSING_FOR:
+        age = attempt.age + self._run.clock.now() - attempt.watched_since
+        if view is not None and view.status == "missing" and age >= MISSING_FOR:
             return "the provider does not know its task"
-        if view.status == "failed":
+        if view is not None and view.status == "failed":
             return "the provider now says that the task failed after it had succeeded"
-        if attempt.age + watched >= self._account.limits.give_up_after:
-            return "its task does not end"
+        if age >= self._account.limits.give_up_after:
+            return "its task does not end" if view else "the provider could not be asked"
         return None
 
     async def _give_up(self, attempt: OpenAttempt, why: str) -> None:
-        await self._run.record(attempt, "gave_up", note={"needs_decision": True, "message": why})
+        breaker = self._account.channel(attempt.model_name)
+        if breaker.probe == attempt.row:
+            breaker.failed(attempt.row, self._run.clock.now())
+        if not attempt.restoring:
+            note = {"needs_decision": True, "message": why}
+            await self._run.record(attempt, "gave_up", note=note)
         self._leave(attempt, why)
 
     def _leave(self, attempt: OpenAttempt, why: str) -> None:
@@ -175,7 +183,7 @@ class Watcher:
 
     def _close(self, attempt: OpenAttempt) -> None:
         self._account.watched.pop(str(attempt.task_id), None)
-        self._account.give_slot(attempt)
+        self._account.let_go(attempt)
         self._run.closed()
 
 

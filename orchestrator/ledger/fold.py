@@ -72,8 +72,10 @@ def is_resubmitted(event: Event, before: bool, state: State) -> bool:
     Raises LedgerError where a row that is not `unknown` would be sent again.
     """
     if event.kind == RESUBMIT:
-        if state is not State.UNKNOWN:
+        if state not in (State.UNKNOWN, State.FAILED):
             raise LedgerError(f"a job that is {state} cannot be resubmitted: report this defect")
+        return True
+    if event.note.get("retry_due"):
         return True
     return before and event.state is None
 

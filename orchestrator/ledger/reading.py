@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from orchestrator.ledger.encoding import LoggedEvent
     from orchestrator.ledger.store import Attempt
 
+#: Kinds of event that a create may have left with.
+SENDS = ("intent", "resend")
+
 #: Rows fetched by one query; SQLite takes at least 999 variables.
 PAGE = 500
 
@@ -134,11 +137,9 @@ class Queries:
     def creates(self, provider: str, since: float) -> Sequence[float]:
         """When creates of this provider may have left since then, oldest first."""
         found = self.fetch(
-            "SELECT sent FROM (SELECT row, first_sent_at AS sent FROM attempts WHERE sent >= ?1"
-            " UNION ALL SELECT row, last_sent_at AS sent FROM attempts"
-            " WHERE sent >= ?1 AND sent IS NOT first_sent_at)"
-            " JOIN jobs USING (row) WHERE provider = ?2 ORDER BY sent",
-            (since, provider),
+            "SELECT at FROM events JOIN jobs USING (row)"
+            " WHERE kind IN (?, ?) AND at >= ? AND provider = ? ORDER BY at",
+            (*SENDS, since, provider),
         )
         return [sent for (sent,) in found]
 

@@ -107,7 +107,8 @@ class Event:
 
     `gave_up` and the state `unknown` set the row's `needs_decision`, any other change of state
     clears it; a note `needs_decision` (true or false) comes before both. `resubmit` decides a row
-    that is `unknown`: it sets the row's `resubmit`, which the next change of state clears.
+    that is `unknown`, and the note `retry_due` one that failed: both set the row's `resubmit`,
+    which the next change of state clears.
     """
 
     row: int

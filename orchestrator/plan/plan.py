@@ -71,8 +71,8 @@ class Plan:
 
 def _is_due(row: Row | None, state: State, *, again: bool) -> bool:
     """Whether a create is due: the first, after a failure, or because a person said so."""
-    if state is State.UNKNOWN:
-        return row is not None and row.resubmit
+    if row is not None and row.resubmit:
+        return True
     return state is State.PLANNED or (again and state is State.FAILED)
 
 

@@ -8,6 +8,7 @@ understood just as well. Nothing honours an idempotency key here.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator.providers.base import (
@@ -102,9 +103,7 @@ class AceDataCloud:
         task_id = identifier(member(document, "task_id"))
         if 200 <= reply.status < 300 and task_id is not None:
             view = _answer_view(document, finished=False)
-            return Accepted(
-                task_id, trace=fault.trace, view=None if view.status == "open" else view
-            )
+            return Accepted(task_id, trace=fault.trace, view=view if view.is_final else None)
         refusal = _refusal(reply, fault)
         if task_id is not None and isinstance(refusal, Unclear):
             # The error is the request's: only a poll tells what became of the task it names.
@@ -129,8 +128,10 @@ class AceDataCloud:
         if not 200 <= reply.status < 300:
             return _poll_trouble(reply, fault)
         if document is None:
-            return PollTrouble("unavailable", fault)
+            return PollTrouble("unavailable", fault, refuses_batch=len(task_ids) > 1)
         items = _items(document)
+        if items is None and len(task_ids) > 1:
+            return replace(_poll_trouble(reply, fault), refuses_batch=True)
         if items is None and member(document, "error") is not None and "response" not in document:
             return _poll_trouble(reply, fault)
         found = dict(_named_items(items if items is not None else [document], task_ids))
@@ -163,7 +164,7 @@ def _refusal(reply: Reply, fault: Fault) -> Rejected | Throttled | Halted | Uncl
     if 200 <= reply.status < 300:
         return Unclear(Fault("no_task_id", "the reply of success names no task", fault.trace))
     if not 400 <= reply.status < 500:
-        return Unclear(fault)
+        return Unclear(fault, retry_after=retry_after(reply))
     if reply.status == 429 or fault.code == "too_many_requests":
         return Throttled(fault, retry_after(reply))
     if reply.status == 401 or fault.code in _CREDENTIALS:
@@ -182,7 +183,8 @@ def _poll_trouble(reply: Reply, fault: Fault) -> PollTrouble:
         return PollTrouble("throttled", fault, retry_after(reply))
     if reply.status == 401 or fault.code in _CREDENTIALS:
         return PollTrouble("credentials", fault)
-    return PollTrouble("unavailable", fault, retry_after(reply))
+    refused = 400 <= reply.status < 500 and reply.status not in (403, 408)
+    return PollTrouble("unavailable", fault, retry_after(reply), refuses_batch=refused)
 
 
 def _items(document: dict[str, Any]) -> list[dict[str, Any]] | None:

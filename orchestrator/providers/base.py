@@ -134,6 +134,8 @@ class Unclear:
 
     fault: Fault
     final: bool = False
+    #: What the reply asks to wait, in seconds, if it does.
+    retry_after: float | None = None
 
 
 CreateOutcome = Accepted | Rejected | Throttled | Halted | Unclear
@@ -161,6 +163,11 @@ class TaskView:
     #: A status word that no document lists, shown once and polled on.
     odd: str | None = None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether this is the provider's last word, and a success comes with its videos."""
+        return self.status == "failed" or (self.status == "succeeded" and bool(self.urls))
+
 
 @dataclass(frozen=True, slots=True)
 class PollTrouble:
@@ -170,6 +177,8 @@ class PollTrouble:
     reason: Literal["throttled", "credentials", "unavailable"]
     fault: Fault
     retry_after: float | None = None
+    #: The provider refuses to be asked this way: about several tasks at once.
+    refuses_batch: bool = False
 
 
 class Provider(Protocol):

@@ -107,7 +107,7 @@ class Rivya:
             return Accepted(
                 task_id,
                 amount(member(task, "reserved_credits")),
-                view=None if view is None or view.status == "open" else view,
+                view=view if view is not None and view.is_final else None,
             )
         fault = envelope_fault(reply, document)
         if 200 <= reply.status < 300:
@@ -185,9 +185,11 @@ def _reference_item(reference: WireReference) -> dict[str, Any]:
 
 def _task(document: dict[str, Any] | None) -> dict[str, Any]:
     """The task of a reply: the document itself, or what an envelope holds."""
-    if member(document, "id", "task_id", "status") is not None:
+    if member(document, "id", "task_id") is not None:
         return mapping(document)
-    return mapping(member(document, "data", "generation", "task"))
+    inner = mapping(member(document, "data", "generation", "task"))
+    is_enveloped = member(inner, "id", "task_id") is not None or "status" not in mapping(document)
+    return inner if is_enveloped else mapping(document)
 
 
 def _says_accepted(reply: Reply, task: dict[str, Any]) -> bool:
@@ -202,7 +204,7 @@ def _says_accepted(reply: Reply, task: dict[str, Any]) -> bool:
 def _refusal(reply: Reply, fault: Fault) -> Rejected | Throttled | Halted | Unclear:
     """What a create's error reply means; anything that no table lists is unclear."""
     if not 400 <= reply.status < 500:
-        return Unclear(fault)
+        return Unclear(fault, retry_after=retry_after(reply))
     if reply.status == 429 or fault.code == "rate_limited":
         return Throttled(fault, retry_after(reply))
     if reply.status == 401 or fault.code in _CREDENTIALS:

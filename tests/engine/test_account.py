@@ -234,11 +234,6 @@ def test_a_slot_is_given_back_once_however_often_it_is_said():
     assert with_account(work) == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a model without jobs whose pause is over makes the account ask every millisecond",
-)
 def test_a_model_without_jobs_does_not_shorten_the_wait_for_another():
     async def work(account):
         await anyio.sleep(1000.0)

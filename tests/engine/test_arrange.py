@@ -231,9 +231,6 @@ def test_a_file_that_is_gone_is_given_its_new_name_in_the_ledger_alone(folder):
     assert folder.paths() == {"job2": ["videos/job2.mp4"]}
 
 
-# --- what is wrong still ------------------------------------------------------------------------
-
-
 @pytest.mark.xfail(
     strict=True,
     reason="the run ends at its beginning, and so does each one after it",

@@ -130,7 +130,7 @@ def test_an_unknown_price_counts_as_an_attempt_all_the_same():
     spending = budget(jobs=1)
     spending.reserve("rivya", None)
     assert spending.refusal("rivya", None) == "the cap of 1 creates is reached"
-    spending.release("rivya", None)
+    spending.release("rivya", 0.0)
     assert spending.refusal("rivya", None) is None
 
 
@@ -172,3 +172,25 @@ def test_prices_that_add_up_to_the_cap_all_fit(price, number, cap):
         assert spending.refusal("rivya", price) is None
         spending.reserve("rivya", price)
     assert spending.refusal("rivya", price) is not None
+
+
+def test_what_an_earlier_call_reserved_and_was_never_sent_frees_no_room_in_this_calls_cap():
+    spending = budget(None, 100.0, charged=57.0, attempts=1)
+    spending.reserve("rivya", 90.0)
+    spending.release("rivya", 57.0, counts=False, own=False)
+    assert spending.charged["rivya"] == 90.0
+    assert spending.refusal("rivya", 57.0) is not None
+
+
+@pytest.mark.parametrize(
+    ("spending", "estimate", "unsent"),
+    [
+        (budget(), None, False),
+        (budget(10.0), None, True),
+        (budget(None, 10.0), None, True),
+        (budget(10.0), 57.0, False),
+        (budget(jobs=1), None, False),
+    ],
+)
+def test_only_a_cap_of_credits_needs_a_price(spending, estimate, unsent):
+    assert spending.caps_unpriced("rivya", estimate) is unsent

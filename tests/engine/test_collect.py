@@ -1,26 +1,27 @@
-"""Collect: a paid video reaches the disk whole, or it is told why not, and nothing is paid again."""
+"""Collect: a paid video reaches the disk whole, or it is told why not; nothing is paid again."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 
 import anyio
 import pytest
 
 from orchestrator.engine.attempt import reopened
-from orchestrator.engine.collect import FRESH_URLS, ROOM_WAIT, WAITS, Collector
+from orchestrator.engine.collect import FRESH_URL_WAITS, ROOM_WAIT, WAITS, Collector
 from orchestrator.errors import DiskError, LedgerError
 from orchestrator.jobs import State
 from orchestrator.manifest.model import Limits
 from orchestrator.storage.local import LocalStorage
-from orchestrator.storage.outcomes import Expired, Invalid, NoRoom, Taken, Transient
+from orchestrator.storage.outcomes import Invalid, NoRoom, Taken, Transient
 from tests.engine.campaigns import manifest, spec
 from tests.engine.material import (
-    K,
-    N,
     Bench,
     Hasty,
+    K,
+    N,
     account_of,
     document,
     hosting,
@@ -164,7 +165,7 @@ def test_a_page_in_place_of_a_video_is_quarantined_and_kept(work):
 def test_a_url_that_its_host_refuses_is_asked_for_anew_three_times(work):
     work.host.script = [raw(status="403 Forbidden")] * 9
     row = work.collect()
-    assert work.looks == FRESH_URLS == 3
+    assert work.looks == len(FRESH_URL_WAITS) == 3
     assert (row.state, row.attempt.error_class) == (State.QUARANTINED, "expired")
     assert "told" in row.attempt.error_message
 
@@ -236,7 +237,7 @@ def test_a_download_is_tried_eight_times_and_then_left_for_the_next_run():
     assert bench.run(jobs).exit_code() == 3
     assert bench.row().state is State.GENERATED
     assert len(began) == 1 + len(WAITS) >= 5
-    waits = [later - sooner for sooner, later in zip(began, began[1:], strict=False)]
+    waits = [later - sooner for sooner, later in itertools.pairwise(began)]
     assert waits == pytest.approx(WAITS, abs=0.2)
     assert bench.run(jobs).exit_code() == 0
     assert len(bench.wires[K].sent) == 1
@@ -334,9 +335,6 @@ def test_the_file_of_an_edited_job_moves_aside_before_its_key_is_used_again():
     assert former.files[0].path in bench.world.files
     assert bench.row().files[0].path == "videos/job1.mp4"
     assert former.state is State.STORED
-
-
-# --- what is wrong still ------------------------------------------------------------------------
 
 
 @pytest.mark.xfail(

@@ -134,8 +134,9 @@ def test_the_ledgers_text_is_ascii_whatever_came():
     assert raw_reply(Reply(200, {"date": "\udcff"}, b"\xff\xfe\xc3\xa9\x00")).isascii()
 
 
-def test_a_very_long_reply_is_cut():
-    assert len(raw_reply(Reply(200, {}, b"x" * 10_000_000))) < 300_000
+def test_a_reply_of_any_length_is_kept_whole():
+    body = json.dumps({"prompt": "x" * 1_000_000, "task_id": "task_1"}).encode()
+    assert kept_reply(raw_reply(Reply(200, {}, body))).body == body
 
 
 @pytest.mark.parametrize(
@@ -159,11 +160,6 @@ def test_a_kept_reply_says_the_same_of_the_task(name, document):
     assert outcome.task_id == "task_1"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=json.JSONDecodeError,
-    reason="the backslash of an escaped quotation mark is taken for a part of the query",
-)
 def test_a_quoted_url_within_a_json_text_leaves_the_json_whole():
     prompt = f'as in "https://example.com/look?sig={SECRET}", but blue'
     document = {"task_id": "task_1", "data": [{"prompt": prompt}]}

@@ -77,8 +77,8 @@ async def test_a_log_that_is_closed_meanwhile_is_left_alone(tmp_path):
     loop.set_exception_handler(lambda _, context: complaints.append(context))
     with (tmp_path / "run.log").open("a") as stream:
         Journal(stream, CLOCK).note("end")
-    await anyio.sleep(0)
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
+    await anyio.lowlevel.checkpoint()
     assert complaints == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -106,7 +107,7 @@ def test_spread_requests_are_half_their_mean_distance_apart(limit, asked):
 
     sent = sorted(run_virtual(work))
     least = 60.0 / math.floor(limit) / 2
-    assert all(later - sooner >= least for sooner, later in zip(sent, sent[1:], strict=False))
+    assert all(later - sooner >= least for sooner, later in itertools.pairwise(sent))
 
 
 def test_places_are_given_in_the_order_of_asking():

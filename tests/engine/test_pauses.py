@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import anyio
@@ -96,7 +97,7 @@ def test_while_there_is_trouble_one_request_at_a_time_tries(length, arrivals):
         return
     first_answer = min(end for _, end in vain)
     tries = sorted(span for span in vain if span[0] > first_answer)
-    assert all(end <= began for (_, end), (began, _) in zip(tries, tries[1:], strict=False))
+    assert all(end <= began for (_, end), (began, _) in itertools.pairwise(tries))
 
 
 def waits_of(answers):

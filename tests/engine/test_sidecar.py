@@ -13,7 +13,7 @@ from orchestrator.jobs import Reference, State
 from orchestrator.ledger.store import StoredFile
 from orchestrator.plan.plan import make_plan
 from tests.engine.campaigns import manifest, spec
-from tests.engine.material import K, N, Bench
+from tests.engine.material import Bench, K, N
 from tests.engine.virtual import EPOCH
 
 FILE = StoredFile("videos/job1.mp4", 1000, "a" * 64, 5.0, 640, 360)

@@ -15,9 +15,9 @@ ORDER = [
     (lambda tally: setattr(tally, "signal_code", 143), 143),
     (lambda tally: tally.because(Reason.CREDENTIALS, "key"), 6),
     (lambda tally: tally.because(Reason.BUDGET, "cap"), 5),
-    (lambda tally: tally.counts.update([State.UNKNOWN]), 4),
+    (lambda tally: setattr(tally, "undecided", True), 4),
     (lambda tally: tally.because(Reason.UNFINISHED, "left"), 3),
-    (lambda tally: tally.counts.update([State.FAILED]), 1),
+    (lambda tally: setattr(tally, "in_trouble", True), 1),
 ]
 
 
@@ -35,11 +35,19 @@ def test_a_run_of_which_every_job_is_stored_exits_0():
     assert tally.exit_code() == 0
 
 
-@pytest.mark.parametrize("state", [State.FAILED, State.QUARANTINED])
-def test_failed_and_quarantined_jobs_exit_1(state):
+def test_failed_and_quarantined_jobs_of_the_selection_exit_1():
+    tally = Tally()
+    tally.counts.update([State.STORED, State.FAILED])
+    assert tally.exit_code() == 0, "what was not selected decides nothing"
+    tally.in_trouble = True
+    assert tally.exit_code() == 1
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTING, State.SUBMITTED, State.GENERATED])
+def test_what_is_paid_for_and_not_yet_stored_exits_3(state):
     tally = Tally()
     tally.counts.update([State.STORED, state])
-    assert tally.exit_code() == 1
+    assert tally.exit_code() == 3
 
 
 def test_a_stop_is_resumable_and_exits_3():
@@ -57,8 +65,8 @@ def test_a_job_is_counted_in_one_state_at_a_time():
 
 def test_a_state_that_was_left_again_decides_nothing():
     tally = Tally()
-    tally.counts[State.UNKNOWN] = 1
-    tally.move(State.UNKNOWN, State.STORED)
+    tally.counts[State.SUBMITTED] = 1
+    tally.move(State.SUBMITTED, State.STORED)
     assert tally.exit_code() == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import anyio
@@ -82,11 +83,12 @@ def test_the_first_look_and_the_longest_time_between_two_are_the_manifests(name)
     assert waits == pytest.approx([70.0] * 3, abs=0.5)
 
 
-def test_looks_that_meet_trouble_slow_down_for_the_whole_account():
-    bench = watching(K, looks=[error(503, "public_api_disabled")] * 12)
+@pytest.mark.parametrize("trouble", [error(503, "public_api_disabled"), Lost("cut")])
+def test_looks_that_meet_trouble_slow_down_for_the_whole_account(trouble):
+    bench = watching(K, looks=[trouble] * 12)
     bench.run(manifest([spec(1)], poll_every=1.0))
     times = [at for at, _ in bench.wires[K].asked][:12]
-    waits = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    waits = [later - sooner for sooner, later in itertools.pairwise(times)]
     assert waits[-1] >= 60
     assert waits == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60], abs=0.5)
 
@@ -118,6 +120,14 @@ def test_success_and_failure_are_final_whatever_is_said_later(name):
     bench.run(manifest([spec(1, name)]))
     assert bench.row().state is State.FAILED
     assert len(bench.wires[name].asked) == 1
+
+
+def test_what_had_succeeded_never_fails_and_is_left_to_a_person():
+    bench = watching(K, document(K, "told", "succeeded"), document(K, "told", "failed"))
+    bench.world.faults.download_expired = 1.0
+    assert bench.run(manifest([spec(1)])).exit_code() == 3
+    assert (bench.row().state, bench.row().needs_decision) == (State.GENERATED, True)
+    assert bench.row().attempt.charge == 57.0
 
 
 def test_a_task_that_is_not_known_yet_is_asked_for_again():
@@ -265,14 +275,6 @@ def test_rows_with_a_task_that_is_paid_for_are_watched(state):
     assert is_watched(state) == (state in {State.SUBMITTED, State.GENERATED, State.QUARANTINED})
 
 
-# --- what is wrong still ------------------------------------------------------------------------
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a look that tells nothing never lets go, so a run whose key was revoked never ends",
-)
 @pytest.mark.parametrize("answer", [error(401, "api_key_revoked"), Lost("no reply came in time")])
 def test_a_run_whose_looks_all_fail_ends_after_give_up_after_and_can_be_resumed(answer):
     bench = watching(K)
@@ -296,12 +298,20 @@ def test_one_look_that_leaves_an_old_task_out_does_not_give_it_up(name):
     assert bench.run(manifest([spec(1, name)], poll_every=10.0)).exit_code() == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what is stored or quarantined cannot be abandoned, and nothing else ends the wait",
+@pytest.mark.parametrize(
+    "state",
+    [
+        State.STORED,
+        pytest.param(
+            State.QUARANTINED,
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=AssertionError,
+                reason="what is quarantined cannot be abandoned, and nothing else ends the wait",
+            ),
+        ),
+    ],
 )
-@pytest.mark.parametrize("state", [State.STORED, State.QUARANTINED])
 def test_what_waits_for_a_person_is_something_that_a_person_can_end(state):
     bench = Bench()
     jobs = manifest([spec(1)])
