@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.output import some
 from orchestrator.errors import UsageError
-from orchestrator.plan.cost import amount, costs
+from orchestrator.plan.cost import amount, costs, unpriced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.plan.plan import Plan
 
@@ -44,6 +45,19 @@ def _credits(text: str, number: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise UsageError(f"--max-credits {text}: write an amount of credits, such as 500")
     return value
+
+
+def unpriced_jobs(plan: Plan, caps: Mapping[str, float]) -> list[str]:
+    """Which jobs a cap leaves planned because their price is unknown, a line for each provider."""
+    lines = []
+    for provider in plan.providers():
+        keys = unpriced(plan, provider)
+        if keys and (provider in caps or provider in plan.manifest.budget.credits):
+            lines.append(
+                f"{provider}: {some(keys)} stay planned: their price is not known, which a cap does"
+                " not allow; state it under prices:"
+            )
+    return lines
 
 
 def spending(plan: Plan) -> str:

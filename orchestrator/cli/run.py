@@ -79,6 +79,7 @@ def run(
         manifest=Path(saved.manifest) if saved else Path(manifest or ""),
         selection=parse(select, limit),
         saved=saved,
+        plan_file=plan_file,
         **given,
     )
     raise SystemExit(anyio.run(run_call, call))

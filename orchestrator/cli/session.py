@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import sys
 import time
@@ -17,7 +18,7 @@ import click
 
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli import options
-from orchestrator.cli.caps import call_caps, spending
+from orchestrator.cli.caps import call_caps, spending, unpriced_jobs
 from orchestrator.cli.output import print_json
 from orchestrator.cli.progress import final_lines, show
 from orchestrator.cli.status import status_document
@@ -31,10 +32,12 @@ from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Tally
 from orchestrator.errors import UsageError
 from orchestrator.ledger.export import results, write_csv, write_jsonl
+from orchestrator.ledger.opening import LEDGER_FILE
 from orchestrator.ledger.sqlite import open_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.document import check_drift
 from orchestrator.plan.plan import make_plan
+from orchestrator.report.page import write_report
 from orchestrator.storage.local import LocalStorage
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ class Call:
     manifest: Path
     selection: Selection
     saved: SavedPlan | None
+    plan_file: Path | None
     sandbox: bool
     run_dir: Path | None
     yes: bool
@@ -91,17 +95,36 @@ async def run_call(call: Call) -> int:
             tally = await _campaign(call, plan, ledger, journal, folder)
         finally:
             _write_results(ledger, folder)
+        if not tally.is_cut:
+            write_report(ledger, folder)
         journal.note(
             "end", exit_code=tally.exit_code(), **{k.value: n for k, n in tally.counts.items()}
         )
         for line in final_lines(tally, _near(folder), time.monotonic() - began):
             _tell(line)
-        typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
-        if tally.reasons:
-            _tell(f"To go on: orchestrator run {typed}")
+        if tally.exit_code() not in (0, 1):
+            _tell(f"To go on: {again(call)}")
         if call.as_json:
+            typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
             print_json(status_document(ledger, folder, typed))
     return tally.exit_code()
+
+
+def again(call: Call) -> str:
+    """The command that goes on with a call, ready for a shell: it may create no more than that."""
+    words = ["orchestrator", "run"]
+    words += ["--plan", str(call.plan_file)] if call.plan_file else [str(call.manifest)]
+    words += ["--sandbox"] * (call.sandbox and not call.plan_file)
+    words += ["--run-dir", str(call.run_dir)] if call.run_dir and not call.plan_file else []
+    if not call.plan_file:
+        for field, pattern in call.selection.expressions:
+            words += ["--select", f"{field}:{pattern}"]
+        words += ["--limit", str(call.selection.limit)] * (call.selection.limit is not None)
+    for cap in call.max_credits:
+        words += ["--max-credits", cap]
+    words += ["--in-flight", str(call.in_flight)] * (call.in_flight is not None)
+    words += ["--yes"] * call.yes
+    return shlex.join(words)
 
 
 def _agreed(
@@ -111,12 +134,17 @@ def _agreed(
 
     Where there is no ledger yet, none is made before that.
     """
-    if not (folder / "ledger.db").exists():
-        _agree(call, make_plan(manifest, shipped(), (), call.selection))
+    is_new = not (folder / LEDGER_FILE).exists()
+    if is_new:
+        plan = make_plan(manifest, shipped(), (), call.selection)
+        _agree(call, plan)
+        if not call.sandbox:
+            needed_keys(Keys(manifest.path.parent), {entry.job.provider for entry in plan.to_run})
     ledger = open_ledger(folder, campaign=manifest.campaign)
     stack.callback(ledger.close)
     plan = make_plan(manifest, shipped(), ledger.rows(), call.selection)
-    _agree(call, plan)
+    if not is_new:
+        _agree(call, plan)
     return ledger, plan
 
 
@@ -124,7 +152,8 @@ def _agree(call: Call, plan: Plan) -> None:
     """Make sure that the plan may run. Raises UsageError or PlanDrift where it may not."""
     if call.saved is not None:
         check_drift(call.saved, plan)
-    call_caps(call.max_credits, plan)
+    for line in unpriced_jobs(plan, call_caps(call.max_credits, plan)):
+        _tell(line)
     if call.sandbox or call.yes or call.max_credits or not plan.to_run:
         return
     question = spending(plan)
@@ -201,11 +230,8 @@ def _with_in_flight(manifest: Manifest, in_flight: int | None) -> Manifest:
 
 
 def _write_results(ledger: SqliteLedger, folder: Path) -> None:
-    from orchestrator.report.page import write_report
-
     write_jsonl(folder / "results.jsonl", results(ledger))
     write_csv(folder / "results.csv", results(ledger))
-    write_report(ledger, folder)
 
 
 def _near(folder: Path) -> Path:

@@ -114,9 +114,15 @@ def job_request(plan: Plan, entry: Entry) -> dict[str, Any]:
         "provider": job.provider,
         "model": job.model,
         "method": request.method,
-        "url": origin_of(provider.settings, os.environ).url(request.path),
+        "url": _origin(plan.manifest.path.parent, job.provider).url(request.path),
         "body": json.loads(request.body or b"null"),
     }
+
+
+def _origin(folder: Path, name: str) -> Origin:
+    """Where a run would send to: its key decides whether a `.env` counts."""
+    key = Keys(folder).find(name)
+    return key.origin if key else origin_of(find_provider(name).settings, os.environ)
 
 
 def _planned(reference: Reference) -> WireReference:

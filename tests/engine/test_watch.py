@@ -355,3 +355,33 @@ def test_a_defect_in_reading_a_look_does_not_end_the_run():
     bench.providers[K] = Unreadable(bench.providers[K])
     bench.run(manifest([spec(1)]))
     assert bench.row().state is State.STORED
+
+
+def many(number, *looks):
+    """A bench with so many tasks, whose first looks are answered so."""
+    bench = Bench()
+    wire = bench.wires[N]
+    wire.creates.extend(made(N, f"told_{n}") for n in range(number))
+    wire.looks.extend(looks)
+    wire.views = {"none": [{}]}
+    tally = bench.run(
+        manifest([spec(n, N) for n in range(number)], in_flight=100, creates_per_minute=1e6)
+    )
+    return tally, [len(ids) for ids in wire.asked_ids()]
+
+
+def test_a_provider_that_refuses_batches_is_asked_for_one_task_at_a_time():
+    tally, batches = many(10, *[error(400, "bad_request")] * 2)
+    assert tally.exit_code() == 0
+    assert batches == [1, 9, *[1] * 10]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="any answer that is no JSON ends batches for the whole run, which slows all looks down",
+)
+def test_one_page_of_a_proxy_does_not_end_batches_for_the_night():
+    tally, batches = many(40, *[Reply(200, {}, b"<html>maintenance</html>")] * 2)
+    assert tally.exit_code() == 0
+    assert len(batches) <= 10

@@ -30,6 +30,13 @@ limits:
 """
 
 
+async def until(condition, seconds: float = 20.0) -> None:
+    """Wait for something that another process does."""
+    with anyio.fail_after(seconds):
+        while not condition():  # noqa: ASYNC110 - another process sets no event
+            await anyio.sleep(0.01)
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""

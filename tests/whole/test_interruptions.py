@@ -7,12 +7,7 @@ import signal
 
 import anyio
 
-
-async def until(condition, seconds: float = 20.0) -> None:
-    """Wait for something that another process does."""
-    with anyio.fail_after(seconds):
-        while not condition():  # noqa: ASYNC110 - another process sets no event
-            await anyio.sleep(0.01)
+from tests.whole.conftest import until
 
 
 def jobs(number: int, model: str = "hailuo-pro") -> str:

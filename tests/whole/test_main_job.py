@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 from pathlib import Path
+
+from tests.whole.conftest import until
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
@@ -194,3 +197,41 @@ async def test_secrets_are_nowhere_in_what_is_written(world):
         for content in (*written, done.out.encode(), done.err.encode()):
             assert b"canary" not in content
             assert b"Signature=" not in content
+
+
+async def test_jobs_of_unknown_price_are_named_before_the_first_create(world):
+    async with world() as here:
+        here.write(TWO_JOBS + "budget: {credits: {acedatacloud: 10}}\n")
+        done = await here.run()
+        assert done.code == 5
+        assert "acedatacloud: b stay planned: their price is not known" in done.err.splitlines()[0]
+        assert here.sent("create") == 1
+
+
+async def test_the_command_that_goes_on_creates_no_more_than_the_call_did(world):
+    async with world(pace=50) as here:
+        here.write(TWO_JOBS)
+        command = here.start(
+            "run", "manifest.yaml", "--select", "id:a", "--max-credits", "rivya=60", "--grace", "0"
+        )
+        await until(lambda: here.sent("create") == 1)
+        command.send_signal(signal.SIGINT)
+        done = await here.finish(command)
+        assert done.code == 130
+        line = "orchestrator run manifest.yaml --select id:a --max-credits rivya=60"
+        assert f"To go on: {line}" in done.err
+
+
+async def test_a_wrong_key_stops_creates_and_fails_no_job(world):
+    async with world() as here:
+        shutil.copy(MANIFESTS / "media/bottle.png", here.folder / "bottle.png")
+        here.write(
+            "jobs:\n- {id: a, model: hailuo-pro, prompt: one, references: [bottle.png]}\n"
+            "- {id: b, model: hailuo-pro, prompt: two}\n"
+        )
+        key = here.environment["RIVYA_API_KEY"]
+        here.environment["RIVYA_API_KEY"] = "invalid"
+        assert (await here.run()).code == 6
+        assert {row["state"] for row in here.results()} == {"planned"}
+        here.environment["RIVYA_API_KEY"] = key
+        assert (await here.run()).code == 0
