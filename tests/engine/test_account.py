@@ -234,6 +234,22 @@ def test_a_slot_is_given_back_once_however_often_it_is_said():
     assert with_account(work) == 0
 
 
+def test_what_ends_without_a_word_leaves_its_slot_and_its_probes_to_others():
+    async def work(account):
+        attempt = waiting(1, N, has_slot=True)
+        channel = account.channel(attempt.model_name)
+        account.slots.take()
+        for row in range(3):
+            account.unknowns.failed(row, 0.0)
+            channel.failed(row, 0.0)
+        account.unknowns.started(1)
+        channel.started(1)
+        account.let_go(attempt)
+        return account.slots.held, account.unknowns.probe, channel.probe
+
+    assert with_account(work, N) == (0, None, None)
+
+
 def test_a_model_without_jobs_does_not_shorten_the_wait_for_another():
     async def work(account):
         await anyio.sleep(1000.0)

@@ -179,6 +179,26 @@ def test_after_one_success_everybody_goes_and_the_next_trouble_begins_anew():
     assert run_virtual(work) == 1.0
 
 
+def test_after_trouble_requests_go_in_the_order_in_which_they_came():
+    async def work():
+        gate, order = Gate(Clock()), []
+        gate.trouble(await gate.passage(), 60.0)
+
+        async def one(number):
+            await anyio.sleep(number)
+            ticket = await gate.passage()
+            order.append(number)
+            await anyio.sleep(0.1)
+            gate.fine(ticket)
+
+        async with anyio.create_task_group() as tasks:
+            for number in (7, 3, 65, 1, 59):
+                tasks.start_soon(one, number)
+        return order
+
+    assert run_virtual(work) == [1, 3, 7, 59, 65]
+
+
 @pytest.mark.parametrize("saying", ["withdraw", "trouble", "fine"])
 def test_the_next_one_tries_when_the_one_that_tried_has_ended_however(saying):
     async def work():

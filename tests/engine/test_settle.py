@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.jobs import State
 from orchestrator.manifest.model import Budget as Caps
+from orchestrator.plan.selection import Selection
 from tests.engine.campaigns import manifest, spec
 from tests.engine.material import Bench, K, N, document, error, made, reply, stands
 from tests.engine.test_submit import account, charged
@@ -197,7 +198,8 @@ def test_a_status_that_no_document_lists_is_told_once_and_polled_on():
     assert len(bench.notes("odd_status")) == 1
 
 
-def test_retries_are_not_lost_when_the_run_was_interrupted():
+def interrupted():
+    """A bench whose one job, which may be tried twice, was being watched when its run ended."""
     bench = told(K, *[stands(K, "told_1", "open")] * 3)
     jobs = manifest([spec(1, retries=1)])
 
@@ -208,6 +210,20 @@ def test_retries_are_not_lost_when_the_run_was_interrupted():
     bench.run(jobs, beside=interrupt)
     assert bench.row().state is State.SUBMITTED
     bench.wires[K].looks.append(stands(K, "told_1", "failed"))
+    return bench, jobs
+
+
+def test_retries_are_not_lost_when_the_run_was_interrupted():
+    bench, jobs = interrupted()
+    assert bench.run(jobs).exit_code() == 0
+    assert len(bench.wires[K].sent) == 2
+
+
+def test_a_new_attempt_of_a_job_that_is_not_selected_waits_for_the_run_that_selects_it():
+    bench, jobs = interrupted()
+    bench.run(jobs, selection=Selection((("id", "other"),)))
+    assert bench.row().state is State.FAILED
+    assert len(bench.wires[K].sent) == 1
     assert bench.run(jobs).exit_code() == 0
     assert len(bench.wires[K].sent) == 2
 

@@ -306,6 +306,8 @@ def test_trouble_of_the_account_on_a_resend_leaves_it_for_the_next_run():
     assert charged(bench, K) == 57.0
     assert bench.run(jobs).exit_code() == 0
     assert len(set(bench.wires[K].keys())) == 1
+    assert charged(bench, K) == 57.0
+    assert account(bench, K).slots.held == 0
 
 
 def test_each_new_attempt_has_a_key_of_its_own():

@@ -19,7 +19,7 @@ from orchestrator.ledger.store import UploadRecord
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.providers.base import Fault
 from orchestrator.providers.origins import Origin
-from orchestrator.providers.transport import Lost, Transport
+from orchestrator.providers.transport import Lost, NotSent, Transport
 from tests.engine.campaigns import manifest, spec
 from tests.engine.material import Bench, K, account_of, error, made, reply
 from tests.engine.virtual import EPOCH
@@ -300,6 +300,24 @@ def test_a_reference_that_cannot_be_had_leaves_its_job_for_a_later_run():
     assert bench.states() == {"job1": State.PLANNED, "job2": State.STORED}
     assert "its host is gone" in tally.reasons[Reason.UNFINISHED][0]
     assert [found.slots.held for found in bench.campaign.accounts] == [0, 0]
+
+
+def test_an_upload_that_provably_never_left_is_tried_as_long_as_it_takes():
+    bench = bench_with(*[NotSent("no connection could be made")] * 50, GOOD)
+    assert bench.run(manifest([referring()])).exit_code() == 0
+
+
+def test_a_probe_whose_reference_cannot_be_had_leaves_the_probing_to_another():
+    bench = Bench()
+
+    async def fetch(url, path, most):
+        return Fault("reference_unreachable", "its host is gone")
+
+    bench.fetch = fetch
+    bench.wires[K].creates.extend([error(409, "idempotency_conflict")] * 3)
+    jobs = [*(spec(n) for n in range(3)), referring(3), spec(4)]
+    bench.run(manifest(jobs, in_flight=1))
+    assert bench.row("job4").state is State.STORED
 
 
 def test_an_upload_that_stays_unclear_leaves_its_job_for_a_later_run():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from orchestrator.storage.folders import FolderSyncs
@@ -45,7 +46,7 @@ def test_a_sync_that_fails_covers_nobody():
     async def work():
         async def sync(_folder):
             calls.append(1)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             if len(calls) == 1:
                 raise OSError("no")
 
