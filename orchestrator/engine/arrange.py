@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.errors import DiskError
+from orchestrator.storage.outcomes import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.ledger.store import Row, StoredFile
 
 SUPERSEDED = "videos/superseded/"
+#: Names tried for one file before giving up: `<key>.mp4`, `<key>.2.mp4` …
+NAMES = 100
 
 
 class Renames(Protocol):
@@ -40,8 +46,8 @@ def former_rows(rows: Iterable[Row], keys: frozenset[str]) -> dict[str, Row]:
 
 def misnamed(row: Row) -> bool:
     """Whether a row's files are named after a key that it no longer has."""
-    prefixes = (f"videos/{row.key}.mp4", f"videos/{row.key}.")
-    return any(not file.path.startswith(prefixes) for file in row.files)
+    own = re.compile(rf"videos/{re.escape(row.key)}(\.\d+)?\.mp4")
+    return any(own.fullmatch(file.path) is None for file in row.files)
 
 
 async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> None:
@@ -63,21 +69,38 @@ async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> None:
 
 async def set_aside(run: Run, store: Renames, former: Row) -> None:
     """Move an edited job's files out of the way of its key's new ones."""
-    files = [
-        replace(file, path=await store.supersede(file.path, former.fingerprint[:8]))
-        if store.exists(file)
-        else file
-        for file in former.files
-    ]
+    files = [await _superseded(store, file, former.fingerprint[:8]) for file in former.files]
     await run.rearrange(former, "superseded", files)
 
 
+async def _superseded(store: Renames, file: StoredFile, fingerprint8: str) -> StoredFile:
+    """The file under the name it is kept by; a file that is gone keeps the name it had."""
+    try:
+        return replace(file, path=await store.supersede(file.path, fingerprint8))
+    except DiskError:
+        if store.exists(file):
+            raise
+        return file
+
+
 async def _rename(run: Run, store: Renames, row: Row, names: list[str]) -> None:
-    files = [replace(file, path=name) for file, name in zip(row.files, names, strict=True)]
-    for old, new in zip(row.files, files, strict=True):
-        if store.exists(old):
-            await store.move(old.path, new.path)
+    files = [await _moved(store, file, name) for file, name in zip(row.files, names, strict=True)]
     await run.rearrange(row, "moved", files)
+
+
+async def _moved(store: Renames, file: StoredFile, name: str) -> StoredFile:
+    """The file under its new name, or under the next one that nobody else has."""
+    stem = name.removesuffix(".mp4")
+    for candidate in (name, *(f"{stem}.{number}.mp4" for number in range(2, NAMES))):
+        renamed = replace(file, path=candidate)
+        if not store.exists(file):
+            return renamed
+        try:
+            await store.move(file.path, candidate)
+        except Taken:
+            continue
+        return renamed
+    raise DiskError(f"{name} and {NAMES} further names are all taken: make room for {file.path}")
 
 
 def _name(row: Row, number: int) -> str:

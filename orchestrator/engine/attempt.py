@@ -56,6 +56,10 @@ class OpenAttempt:
     has_slot: bool = False
     #: Seconds that the task had been open when this run began.
     age: float = 0.0
+    #: Monotonic time since which the provider does not know the task's id.
+    missing_since: float | None = None
+    #: The status word, listed in no document, that was last told.
+    odd: str | None = None
     #: Monotonic time at which this run began to watch the task.
     watched_since: float = 0.0
     #: Runs that have looked at its quarantined result.

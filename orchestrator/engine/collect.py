@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from orchestrator.engine.arrange import Renames, set_aside
+from orchestrator.engine.arrange import NAMES, Renames, set_aside
 from orchestrator.engine.sidecar import describer
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import DiskError, StorageError
@@ -30,8 +30,6 @@ WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 FRESH_URL_WAITS = (5.0, 20.0, 60.0)
 #: Time between two looks at a full disk, in seconds.
 ROOM_WAIT = 30.0
-#: Names tried for one file before giving up: `<key>.mp4`, `<key>.2.mp4` …
-NAMES = 100
 
 
 class Store(Renames, Protocol):
@@ -149,7 +147,9 @@ class Collector:
         raise DiskError(f"videos/{attempt.key}.mp4 and {NAMES} further names are all taken")
 
     async def _stored(self, attempt: OpenAttempt, files: list[StoredFile]) -> None:
-        self._run.no_room = False
+        if self._run.no_room:
+            self._run.no_room = False
+            self._run.wake()
         now = self._run.clock.wall()
         if attempt.restoring:
             await self._run.record(attempt, "restored", files=files)

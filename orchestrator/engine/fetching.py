@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import aiofiles
 
 from orchestrator.providers.base import Fault
+from orchestrator.providers.urls import bare
 from orchestrator.storage.outcomes import Expired, Invalid, Transient
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ class FetchReference:
                 return await self._once(url, path, most or LARGEST)
             except Transient as error:
                 if wait is None:
-                    return Fault("reference_unreachable", f"{url}: {error.reason}")
+                    return Fault("reference_unreachable", f"{bare(url)}: {error.reason}")
                 await self.clock.sleep(max(wait, error.retry_after or 0.0))
             except Expired as error:
-                return Fault("reference_unreachable", f"{url}: its host answered {error.status}")
+                return Fault(
+                    "reference_unreachable", f"{bare(url)}: its host answered {error.status}"
+                )
             except Invalid as error:
-                return Fault("reference_refused", f"{url}: {error.reason}")
+                return Fault("reference_refused", f"{bare(url)}: {error.reason}")
         return None
 
     async def _once(self, url: str, path: Path, most: int) -> Fault | None:
@@ -59,7 +62,9 @@ class FetchReference:
                 async for chunk in chunks:
                     size += len(chunk)
                     if size > most:
-                        return Fault("reference_too_large", f"{url}: larger than {most} bytes")
+                        return Fault(
+                            "reference_too_large", f"{bare(url)}: larger than {most} bytes"
+                        )
                     await file.write(chunk)
             if incoming.encoding or (incoming.total is not None and size != incoming.total):
                 raise Transient("it did not arrive whole")

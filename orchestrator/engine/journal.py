@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ class Journal:
         at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {"at": at.replace("+00:00", "Z"), "event": event}
         line |= {key: value for key, value in fields.items() if value is not None}
-        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+        with suppress(OSError):
+            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
         if not self._is_flushing:
             self._is_flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -39,4 +41,6 @@ class Journal:
         """Write out what one turn of the event loop brought."""
         self._is_flushing = False
         if not self._stream.closed:
-            self._stream.flush()
+            # A disk without room for the log has none for what matters either, which says so.
+            with suppress(OSError):
+                self._stream.flush()

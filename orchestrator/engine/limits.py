@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -63,13 +62,18 @@ class RateMeter:
                     await self._dated.wait()
             self._unsent += 1
             self._next = self._clock.now() + self._gap
-        return Place()
+        return Place(self)
 
     def done(self, place: Place) -> None:
-        """Date a place by when it was sent; one that was never sent is free again."""
+        """Give a place back; one that was sent counts on, one that was not is free again."""
+        if not place.is_sent:
+            self._unsent -= 1
+            self._dated.set()
+
+    def date(self) -> None:
+        """Count a request from now on that had its place before."""
         self._unsent -= 1
-        if place.sent_at is not None:
-            self._sent.append(place.sent_at)
+        self._sent.append(self._clock.now())
         self._dated.set()
 
     def _wait(self) -> float | None:
@@ -90,12 +94,14 @@ class RateMeter:
 class Place:
     """One admitted request's place in its window."""
 
-    #: Monotonic time; None while it is not sent.
-    sent_at: float | None = None
+    meter: RateMeter
+    is_sent: bool = False
 
     def sent(self) -> None:
         """The request is on its way: it counts from now on."""
-        self.sent_at = asyncio.get_running_loop().time()
+        if not self.is_sent:
+            self.is_sent = True
+            self.meter.date()
 
 
 class Slots:

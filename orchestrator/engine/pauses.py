@@ -73,7 +73,7 @@ class Gate:
                 self._troubled_since = now
             self._troubles += 1
             backoff = min(FIRST_BACKOFF * 2 ** min(self._troubles - 1, 16), LONGEST_BACKOFF)
-            self._closed_until = now + (backoff if asked is None else asked)
+            self._closed_until = now + max(backoff, asked or 0.0)
             self.withdraw(ticket)
             self._epoch += 1
         elif asked is not None and self._troubles:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.account import is_new
 from orchestrator.engine.attempt import reopened
+from orchestrator.engine.settle import quarantine_shared
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
 from orchestrator.engine.tally import Reason
 from orchestrator.jobs import State
@@ -38,6 +40,8 @@ class Recovery:
         self._run = run
         self._store = store
         self._stages = stages
+        #: New attempts that were let through so far, in the manifest's order.
+        self._creates = 0
 
     async def take_up(self, rows: Sequence[Row], entries: Mapping[str, Entry]) -> None:
         """Take up every row. `entries` holds the manifest's jobs, by identity."""
@@ -54,15 +58,26 @@ class Recovery:
             if attempt.task_id is not None:
                 account = self._stages[row.provider].account
                 account.holders.setdefault(attempt.task_id, attempt.row)
-            if shared[row.provider, attempt.task_id] > 1 and row.state is State.QUARANTINED:
-                continue
+            if attempt.task_id is not None and shared[row.provider, attempt.task_id] > 1:
+                if row.state in (State.SUBMITTED, State.GENERATED):
+                    await quarantine_shared(self._run, attempt)
+                if row.state in UNSETTLED:
+                    continue
             if entry is not None and entry.to_run and row.state in CREATABLE:
                 self._create(attempt)
             else:
                 await self._take_up(row, attempt)
 
     def _create(self, attempt: OpenAttempt) -> None:
-        """Have a job created, unless its price is unknown under a cap: that stays planned."""
+        """Have a job created, unless a cap leaves it planned.
+
+        Its price may be unknown, or the jobs before it take all creates that are allowed.
+        """
+        self._creates += is_new(attempt)
+        most = self._run.budget.caps.jobs
+        if most is not None and self._run.budget.attempts + self._creates > most:
+            self._run.tally.because(Reason.BUDGET, f"the cap of {most} creates is reached")
+            return
         if self._run.budget.caps_unpriced(attempt.provider, attempt.estimate):
             self._run.tally.because(
                 Reason.BUDGET, f"{attempt.key} stays planned: its price is not known under a cap"

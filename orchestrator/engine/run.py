@@ -123,6 +123,11 @@ class Run:
             **(note or {}),
         )
 
+    def rescue(self, attempt: OpenAttempt, reply: str) -> None:
+        """Tell of a create's answer that the ledger cannot take: it may name a paid task."""
+        self.journal.note("not_in_the_ledger", key=attempt.key, reply=reply)
+        self.tally.because(Reason.STORAGE, f"{attempt.key}: not in the ledger: {reply}")
+
     async def rearrange(self, row: Row, kind: str, files: Sequence[StoredFile]) -> None:
         """Make durable that a row's files have other names now."""
         await self.ledger.record(Event(row.row, kind, files=files))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.evidence import without_query
 from orchestrator.engine.tally import Reason
 from orchestrator.jobs import State
+from orchestrator.providers.urls import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine.account import Account
     from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.engine.run import Run
     from orchestrator.providers.base import Accepted, Fault, Rejected, TaskView
 
 #: States in which a task is paid for and its video is only a matter of fetching.
@@ -36,6 +37,7 @@ class Settler:
     async def accepted(self, attempt: OpenAttempt, accepted: Accepted) -> None:
         """A task exists: make its id durable, then watch it or take its result at once."""
         attempt.task_id = accepted.task_id
+        attempt.age, attempt.missing_since = 0.0, None
         attempt.trace = accepted.trace
         attempt.reserved = accepted.reserved
         attempt.submitted_at = self._run.clock.wall()
@@ -59,16 +61,24 @@ class Settler:
         else:
             self._watch(attempt)
 
-    async def rejected(self, attempt: OpenAttempt, rejected: Rejected) -> None:
-        """Nothing was made, and nothing will be: the job has failed."""
-        await self._fail(attempt, rejected.kind, rejected.fault, charge=0.0)
+    async def rejected(
+        self, attempt: OpenAttempt, rejected: Rejected, *, new_attempt: bool = False
+    ) -> None:
+        """Nothing was made, and nothing will be: the job has failed.
+
+        `new_attempt` fails before its create was sent.
+        """
+        await self._fail(
+            attempt, rejected.kind, rejected.fault, charge=0.0, new_attempt=new_attempt
+        )
         if rejected.kind == "refused":
             self._refused(attempt)
         self._run.closed()
 
     async def seen(self, attempt: OpenAttempt, view: TaskView) -> bool:
         """Act on how a task stands; true where it has to be looked at again."""
-        if view.odd is not None:
+        if view.odd is not None and view.odd != attempt.odd:
+            attempt.odd = view.odd
             self._run.journal.note("odd_status", key=attempt.key, status=view.odd)
         if view.status == "succeeded":
             await self._succeeded(attempt, view)
@@ -87,7 +97,7 @@ class Settler:
         self._collect(attempt, view.urls)
 
     async def _generated(self, attempt: OpenAttempt, view: TaskView) -> None:
-        attempt.urls = tuple(without_query(url) for url in view.urls)
+        attempt.urls = tuple(bare(url) for url in view.urls)
         fields: dict[str, object] = {
             "urls": attempt.urls,
             "looks": attempt.looks,
@@ -130,6 +140,7 @@ class Settler:
         charge: float,
         final: float | None = None,
         retry: bool = False,
+        new_attempt: bool = False,
     ) -> None:
         """Make a failure durable, and with it that a new attempt is due."""
         fields = {
@@ -142,7 +153,9 @@ class Settler:
         }
         known = {name: value for name, value in fields.items() if value is not None}
         note = {"retry_due": True} if retry else None
-        await self._run.record(attempt, "failed", State.FAILED, fields=known, note=note)
+        await self._run.record(
+            attempt, "failed", State.FAILED, new_attempt=new_attempt, fields=known, note=note
+        )
         self._run.charge(attempt, charge)
         self._account.give_slot(attempt)
 
@@ -175,14 +188,19 @@ class Settler:
         other = account.holders.setdefault(attempt.task_id, attempt.row)
         if other == attempt.row:
             return False
-        fields = {
-            "error_class": "invalid_media",
-            "error_code": "task_id_shared",
-            "error_message": f"the provider gave task {attempt.task_id} to two jobs",
-        }
         for shared in (attempt, account.watched.pop(attempt.task_id, None)):
             if shared is not None and shared.state is State.SUBMITTED:
-                await self._run.record(shared, "quarantined", State.QUARANTINED, fields=fields)
+                await quarantine_shared(self._run, shared)
                 account.let_go(shared)
                 self._run.closed()
         return True
+
+
+async def quarantine_shared(run: Run, attempt: OpenAttempt) -> None:
+    """Quarantine a job whose task id another job was given too: whose video it is nobody knows."""
+    fields = {
+        "error_class": "invalid_media",
+        "error_code": "task_id_shared",
+        "error_message": f"the provider gave task {attempt.task_id} to two jobs",
+    }
+    await run.record(attempt, "quarantined", State.QUARANTINED, fields=fields)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.evidence import without_query
 from orchestrator.ledger.encoding import file_document, job_document
 from orchestrator.ledger.export import timestamp
+from orchestrator.providers.urls import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ def describer(attempt: OpenAttempt, ledger: Ledger) -> Callable[[StoredFile], di
 def _unsigned(value: Any) -> Any:  # noqa: ANN401 - JSON
     """The value with every text that is a URL cut before its query."""
     if isinstance(value, str):
-        return without_query(value) if value.startswith(("https://", "http://")) else value
+        return bare(value) if value.startswith(("https://", "http://")) else value
     if isinstance(value, list):
         return [_unsigned(item) for item in value]
     if isinstance(value, dict):

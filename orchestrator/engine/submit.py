@@ -231,7 +231,12 @@ class Submitter:
             return Unsent(Fault("not_sent", error.reason))
         except Lost as error:
             return Unclear(Fault("lost", error.reason))
-        await self._run.record(attempt, "reply", fields={"reply": raw_reply(reply)})
+        kept = raw_reply(reply)
+        try:
+            await self._run.record(attempt, "reply", fields={"reply": kept})
+        except StorageError:
+            self._run.rescue(attempt, kept)
+            raise
         return self._account.provider.read_create(reply)
 
     def _judge_account(
@@ -330,12 +335,9 @@ class Submitter:
         """End a job whose references could not be uploaded; no create was sent for it."""
         if isinstance(reason, Rejected):
             self._release(attempt)
-            new_attempt = is_new(attempt)
-            attempt.number += new_attempt
-            await self._run.record(
-                attempt, "unsent", State.SUBMITTING, new_attempt=new_attempt, fields={"charge": 0.0}
-            )
-            await self._settler.rejected(attempt, reason)
+            attempt.number += 1
+            self._account.let_go(attempt)
+            await self._settler.rejected(attempt, reason, new_attempt=True)
             return
         if isinstance(reason, Halted):
             self._halt(reason)

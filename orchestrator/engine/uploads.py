@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import aiofiles
 import anyio
 
 from orchestrator.ledger.store import UploadRecord
+from orchestrator.plan.fingerprint import digest, unsigned
 from orchestrator.providers.base import (
     Fault,
     Halted,
@@ -48,11 +50,12 @@ class Uploads:
         self._run = account.run
         self._fetch = fetch
         self._locks: dict[str, anyio.Lock] = {}
-        now = self._run.clock.wall()
         self._known = {
-            record.sha256: Uploaded(record.url, record.duration_token, record.duration_seconds)
+            record.sha256: (
+                record.uploaded_at,
+                Uploaded(record.url, record.duration_token, record.duration_seconds),
+            )
             for record in self._run.ledger.uploads(account.provider.name)
-            if 0 <= now - record.uploaded_at < REUSED_FOR
         }
 
     async def wire(self, job: Job) -> list[WireReference] | Rejected | Halted | Fault:
@@ -75,10 +78,11 @@ class Uploads:
         return wired
 
     async def _uploaded(self, job: Job, reference: Reference) -> Outcome:
-        what = reference.sha256 or str(reference.url)
+        what = reference.sha256 or digest(unsigned(str(reference.url)))
         async with self._locks.setdefault(what, anyio.Lock()):
-            if what in self._known:
-                return self._known[what]
+            uploaded_at, known = self._known.get(what, (-math.inf, None))
+            if known is not None and 0 <= self._run.clock.wall() - uploaded_at < REUSED_FOR:
+                return known
             if reference.path is not None:
                 uploaded = await self._upload_file(job, reference, reference.path)
             else:
@@ -88,7 +92,7 @@ class Uploads:
             return uploaded
 
     async def _remember(self, job: Job, what: str, uploaded: Uploaded) -> None:
-        self._known[what] = uploaded
+        self._known[what] = (self._run.clock.wall(), uploaded)
         self._run.journal.note("uploaded", provider=job.provider, what=what)
         await self._run.ledger.record_upload(
             UploadRecord(
@@ -105,10 +109,10 @@ class Uploads:
     async def _upload_file(self, job: Job, reference: Reference, path: str) -> Outcome:
         """Upload a local file, after making sure that it is still the one that was planned."""
         try:
-            digest = await _digest(path)
+            found = await _digest(path)
         except OSError as error:
             return Fault("file_unreadable", f"{path}: {error.strerror}")
-        if digest != reference.sha256:
+        if found != reference.sha256:
             return Fault("file_changed", f"{path} changed since the run began")
         return await self._send(job, reference, path)
 
@@ -176,8 +180,8 @@ def _wire(reference: Reference, uploaded: Uploaded) -> WireReference:
 
 
 async def _digest(path: str) -> str:
-    digest = hashlib.sha256()
+    sha256 = hashlib.sha256()
     async with aiofiles.open(path, "rb") as file:
         while block := await file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+            sha256.update(block)
+    return sha256.hexdigest()

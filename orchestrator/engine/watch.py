@@ -93,8 +93,12 @@ class Watcher:
         return due
 
     async def _look(self, due: list[OpenAttempt], ticket: int) -> None:
+        answer: Mapping[str, TaskView] = {}
         try:
             answer = await self._ask(due, ticket)
+        except Exception as error:  # noqa: BLE001 - what cannot be read is asked for again
+            self._account.poll_gate.trouble(ticket)
+            self._run.journal.note("defect", error=repr(error))
         finally:
             self._account.poll_gate.withdraw(ticket)
             self._free.release()
@@ -159,8 +163,12 @@ class Watcher:
 
         Time is the event loop's, so that a clock that jumps ends nothing.
         """
-        age = attempt.age + self._run.clock.now() - attempt.watched_since
-        if view is not None and view.status == "missing" and age >= MISSING_FOR:
+        now = self._run.clock.now()
+        age = attempt.age + now - attempt.watched_since
+        if view is not None:
+            is_missing = view.status == "missing"
+            attempt.missing_since = (attempt.missing_since or now) if is_missing else None
+        if attempt.missing_since is not None and now - attempt.missing_since >= MISSING_FOR:
             return "the provider does not know its task"
         if view is not None and view.status == "failed":
             return "the provider now says that the task failed after it had succeeded"

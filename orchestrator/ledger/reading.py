@@ -137,15 +137,18 @@ class Queries:
     def creates(self, provider: str, since: float) -> Sequence[float]:
         """When creates of this provider may have left since then, oldest first."""
         found = self.fetch(
-            "SELECT at FROM events JOIN jobs USING (row)"
-            " WHERE kind IN (?, ?) AND at >= ? AND provider = ? ORDER BY at",
+            "SELECT sent FROM (SELECT row, json_extract(data, '$.fields.last_sent_at') AS sent"
+            " FROM events WHERE kind IN (?, ?)) JOIN jobs USING (row)"
+            " WHERE sent >= ? AND provider = ? ORDER BY sent",
             (*SENDS, since, provider),
         )
         return [sent for (sent,) in found]
 
     def attempts_made(self) -> int:
         """How many create attempts the ledger holds: what `budget.jobs` counts."""
-        return int(self.fetch("SELECT count(*) FROM attempts")[0][0])
+        return int(
+            self.fetch("SELECT count(*) FROM attempts WHERE first_sent_at IS NOT NULL")[0][0]
+        )
 
     def holders(self, provider: str, task_id: str) -> Sequence[int]:
         """The rows that hold this task id: more than one means trouble."""

@@ -15,7 +15,7 @@ LEGAL: dict[State, frozenset[State]] = {
     _S: frozenset({_P, _T, _G, _F, _U, _Q}),
     _T: frozenset({_G, _F, _Q}),
     _G: frozenset({_D, _Q, _F}),
-    _Q: frozenset({_D, _G}),
+    _Q: frozenset({_D, _G, _F}),
     _U: frozenset({_T, _G, _F}),
     _D: frozenset(),
     _F: frozenset(),
@@ -30,11 +30,11 @@ ON_THE_WIRE: frozenset[State] = frozenset({_S, _T})
 
 
 def check(old: State, new: State, *, new_attempt: bool = False) -> None:
-    """Assert that `new` may follow `old`.
+    """Assert that `new` may follow `old`. A new attempt may also fail before it is sent.
 
     Raises LedgerError: an illegal transition is a defect of this program, and writing it would
     make the ledger lie about money.
     """
-    legal = new is State.SUBMITTING and old in NEW_ATTEMPT if new_attempt else new in LEGAL[old]
-    if not legal:
+    begins = new in (State.SUBMITTING, State.FAILED) and old in NEW_ATTEMPT
+    if not (begins if new_attempt else new in LEGAL[old]):
         raise LedgerError(f"a job cannot go from {old} to {new}: please report this defect")

@@ -128,7 +128,7 @@ class AceDataCloud:
         if not 200 <= reply.status < 300:
             return _poll_trouble(reply, fault)
         if document is None:
-            return PollTrouble("unavailable", fault, refuses_batch=len(task_ids) > 1)
+            return PollTrouble("unavailable", fault)
         items = _items(document)
         if items is None and len(task_ids) > 1:
             return replace(_poll_trouble(reply, fault), refuses_batch=True)
@@ -183,7 +183,7 @@ def _poll_trouble(reply: Reply, fault: Fault) -> PollTrouble:
         return PollTrouble("throttled", fault, retry_after(reply))
     if reply.status == 401 or fault.code in _CREDENTIALS:
         return PollTrouble("credentials", fault)
-    refused = 400 <= reply.status < 500 and reply.status not in (403, 408)
+    refused = 400 <= reply.status < 500 and fault.code != f"http_{reply.status}"
     return PollTrouble("unavailable", fault, retry_after(reply), refuses_batch=refused)
 
 

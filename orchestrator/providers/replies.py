@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.providers.base import Fault
+from orchestrator.providers.urls import without_query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,7 @@ def clean(text: str) -> str:
     kept = "".join(
         " " if unicodedata.category(char)[0] in "CZ" else char for char in text[: LONGEST_TEXT * 2]
     )
-    return " ".join(kept.split())[:LONGEST_TEXT]
+    return without_query(" ".join(kept.split())[:LONGEST_TEXT])
 
 
 def envelope_fault(reply: Reply, document: Mapping[str, Any] | None) -> Fault:

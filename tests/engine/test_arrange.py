@@ -231,10 +231,6 @@ def test_a_file_that_is_gone_is_given_its_new_name_in_the_ledger_alone(folder):
     assert folder.paths() == {"job2": ["videos/job2.mp4"]}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the run ends at its beginning, and so does each one after it",
-)
 def test_a_renamed_job_whose_new_name_somebody_else_has_keeps_its_file_and_ends_nothing(folder):
     folder.bench.admit(manifest([spec(1, prompt="same")]))
     folder.have("job1", "one")
@@ -246,11 +242,6 @@ def test_a_renamed_job_whose_new_name_somebody_else_has_keeps_its_file_and_ends_
     assert folder.content()[path] == "one"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the file was moved before the crash, and the ledger goes on naming its old place",
-)
 def test_a_crash_while_a_file_moves_aside_leaves_no_wrong_name_in_the_ledger(folder):
     folder.bench.admit(manifest([spec(1)]))
     folder.have("job1", "old")
@@ -265,11 +256,6 @@ def test_a_crash_while_a_file_moves_aside_leaves_no_wrong_name_in_the_ledger(fol
     assert [file.path for file in former.files] == [f"{SUPERSEDED}job1.{old[:8]}.mp4"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a name that only begins like the key passes for the key's own",
-)
 @pytest.mark.parametrize(
     ("key", "path"),
     [("clip", "videos/clip.v2.mp4"), ("clip", "videos/clip.mp4.moving")],

@@ -93,6 +93,7 @@ TestSpending = Spending.TestCase
 TestSpending.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     cap=st.integers(1, 1000),
     estimate=st.integers(1, 100),

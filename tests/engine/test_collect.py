@@ -338,11 +338,6 @@ def test_the_file_of_an_edited_job_moves_aside_before_its_key_is_used_again():
     assert former.state is State.STORED
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="only the account that found room is woken; another one's jobs wait for ever",
-)
 def test_room_that_one_account_finds_lets_the_others_create_again():
     bench, _ = downloading(*[NoRoom("the disk is full")] * 10)
     failing = bench.wires[N]

@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.engine.evidence import kept_reply, raw_reply, without_query
@@ -24,6 +24,7 @@ schemes = st.sampled_from(["https://", "http://", "HTTPS://", "Http://"])
 marks = st.sampled_from(["?", "#", "?#", "??", "#?"])
 
 
+@settings(max_examples=50, deadline=None)
 @given(scheme=schemes, host_and_path=path_text, mark=marks, before=query_text, behind=query_text)
 def test_nothing_of_a_query_survives_and_all_before_it_does(
     scheme, host_and_path, mark, before, behind
@@ -32,6 +33,7 @@ def test_nothing_of_a_query_survives_and_all_before_it_does(
     assert without_query(f"{url}{mark}{before}{SECRET}{behind}") == url
 
 
+@settings(max_examples=50, deadline=None)
 @given(before=plain_text, path=path_text, query=query_text, behind=plain_text)
 @example(before="see ", path="a", query="x", behind=" and so on")
 def test_the_text_around_a_url_survives(before, path, query, behind):
@@ -41,11 +43,13 @@ def test_the_text_around_a_url_survives(before, path, query, behind):
         assert without_query(text) == f"{before} {url}{edge}{behind}"
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text().filter(lambda text: "http" not in text.lower()))
 def test_a_text_without_urls_is_left_alone(text):
     assert without_query(text) == text
 
 
+@settings(max_examples=50, deadline=None)
 @given(path_text)
 def test_a_url_without_a_query_is_left_alone(path):
     assert without_query(f"https://cdn.example.com/{path}") == f"https://cdn.example.com/{path}"
@@ -91,6 +95,7 @@ WRITINGS = {
 
 
 @pytest.mark.parametrize("writing", WRITINGS.values(), ids=WRITINGS)
+@settings(max_examples=50, deadline=None)
 @given(document=documents)
 def test_json_of_any_writing_stays_the_same_json_without_queries(writing, document):
     text = writing(json.dumps(document))
@@ -112,6 +117,7 @@ replies = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(replies)
 def test_a_kept_reply_is_the_reply(reply):
     kept = kept_reply(raw_reply(reply))
@@ -167,28 +173,17 @@ def test_a_quoted_url_within_a_json_text_leaves_the_json_whole():
     assert json.loads(kept.body)["task_id"] == "task_1"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an apostrophe ends the search, and URLs may hold one in their query",
-)
 def test_an_apostrophe_in_a_query_does_not_save_the_signature_behind_it():
     name = "filename*%3DUTF-8''video.mp4"
     url = f"https://cdn.example.com/v.mp4?disposition={name}&X-Amz-Signature={SECRET}"
     assert SECRET not in without_query(json.dumps({"video_url": url}))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="slashes written as \\u002f hide the whole URL"
-)
 def test_slashes_may_be_escaped_by_their_number():
     text = rf'{{"url": "https:\u002F\u002fcdn.example.com\u002fv.mp4?sig={SECRET}"}}'
     assert SECRET not in without_query(text)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the search starts anew within each URL it read"
-)
 def test_no_reply_keeps_the_loop_busy():
     text = "http://" * 2000
     began = time.perf_counter()

@@ -94,11 +94,6 @@ async def test_a_url_that_may_not_be_fetched_is_refused_without_a_connection(tmp
     assert host.connections == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the message of a fault goes into the ledger, the results and the report",
-)
 @pytest.mark.parametrize("status", ["403 No", "503 Busy"])
 async def test_a_fault_does_not_tell_the_signature_of_the_url(tmp_path, status):
     fault, _, _, _ = await fetched(tmp_path, *[raw(status=status)] * 4)

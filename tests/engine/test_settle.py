@@ -188,9 +188,6 @@ def test_a_task_of_two_jobs_is_not_watched_any_more():
     assert tally.exit_code() == 1
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an odd word is told at every look, all night"
-)
 def test_a_status_that_no_document_lists_is_told_once_and_polled_on():
     answer = reply(200, {"id": "told_1", "status": "moonlighting"})
     bench = told(K, *[answer] * 30, stands(K, "told_1", "succeeded"))
@@ -240,11 +237,6 @@ def test_a_probe_whose_task_does_not_end_leaves_the_probing_to_another():
     assert list(bench.states().values()).count(State.STORED) == 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the age of the task that failed is counted on for the one that follows it",
-)
 def test_a_new_attempt_has_all_the_time_that_a_task_may_take():
     bench = told(K)
     wire = bench.wires[K]

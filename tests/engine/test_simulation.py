@@ -64,7 +64,7 @@ def faults_of(dice: random.Random) -> Faults:
         server_error_before=some(0.2),
         server_error_after=some(0.2),
         throttled=some(0.3),
-        rejected=some(0.1),
+        rejected=some(0.3),
         refused=some(0.1),
         poll_trouble=some(0.3),
         task_fails=some(0.3),

@@ -286,11 +286,6 @@ def test_a_run_whose_looks_all_fail_ends_after_give_up_after_and_can_be_resumed(
     assert bench.run(jobs).exit_code() == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the 15 minutes are counted from the create, and not from when the id went missing",
-)
 @KINDS
 def test_one_look_that_leaves_an_old_task_out_does_not_give_it_up(name):
     views = [*opened(name, 120), None, document(name, "told", "succeeded")]
@@ -302,14 +297,7 @@ def test_one_look_that_leaves_an_old_task_out_does_not_give_it_up(name):
     "state",
     [
         State.STORED,
-        pytest.param(
-            State.QUARANTINED,
-            marks=pytest.mark.xfail(
-                strict=True,
-                raises=AssertionError,
-                reason="what is quarantined cannot be abandoned, and nothing else ends the wait",
-            ),
-        ),
+        pytest.param(State.QUARANTINED),
     ],
 )
 def test_what_waits_for_a_person_is_something_that_a_person_can_end(state):
@@ -345,11 +333,6 @@ class Unreadable:
         return getattr(self.inner, name)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=BaseExceptionGroup,
-    reason="what goes wrong in asking is not kept from the run, as what goes wrong in settling is",
-)
 def test_a_defect_in_reading_a_look_does_not_end_the_run():
     bench = watching(K)
     bench.providers[K] = Unreadable(bench.providers[K])
@@ -376,11 +359,6 @@ def test_a_provider_that_refuses_batches_is_asked_for_one_task_at_a_time():
     assert batches == [1, 9, *[1] * 10]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="any answer that is no JSON ends batches for the whole run, which slows all looks down",
-)
 def test_one_page_of_a_proxy_does_not_end_batches_for_the_night():
     tally, batches = many(40, *[Reply(200, {}, b"<html>maintenance</html>")] * 2)
     assert tally.exit_code() == 0
