@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shlex
 import signal
 import sys
@@ -188,6 +189,9 @@ async def _campaign(
         )
         run = Run(ledger, budget, clock, journal, Tally(), anyio.create_task_group())
         campaign = Campaign(run, plan, store, accesses, call.grace)
+        # The manifest's jobs stay until the end: the collector need not walk them again and again.
+        gc.collect()
+        gc.freeze()
         async with anyio.create_task_group() as beside:
             beside.start_soon(_obey_signals, campaign)
             beside.start_soon(_show, campaign, call.progress, len(plan.entries), clock)

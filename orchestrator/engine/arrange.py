@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.ledger.store import Row, StoredFile
 
 SUPERSEDED = "videos/superseded/"
+#: What stands between the key and the ending of a further file's name.
+_NUMBER = re.compile(r"\.\d+")
 #: Names tried for one file before giving up: `<key>.mp4`, `<key>.2.mp4` …
 NAMES = 100
 
@@ -46,8 +48,9 @@ def former_rows(rows: Iterable[Row], keys: frozenset[str]) -> dict[str, Row]:
 
 def misnamed(row: Row) -> bool:
     """Whether a row's files are named after a key that it no longer has."""
-    own = re.compile(rf"videos/{re.escape(row.key)}(\.\d+)?\.mp4")
-    return any(own.fullmatch(file.path) is None for file in row.files)
+    stem = f"videos/{row.key}"
+    numbers = (file.path.removeprefix(stem).removesuffix(".mp4") for file in row.files)
+    return any(number and _NUMBER.fullmatch(number) is None for number in numbers)
 
 
 async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> None:

@@ -34,7 +34,8 @@ class RateMeter:
     def __init__(self, limit: float, window: float, clock: Clock, *, spread: bool = False) -> None:
         self._most = max(1, math.floor(limit))
         self._window = window * max(1.0, 1 / limit) + ARRIVAL_GUARD
-        self._gap = self._window / self._most / 2 if spread else 0.0
+        gap = self._window / self._most / 2
+        self._gap = gap if spread and gap > SHORTEST_WAIT else 0.0
         self._next = -math.inf
         self._clock = clock
         self._sent: deque[float] = deque()
