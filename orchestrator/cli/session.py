@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,8 @@ from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
 from orchestrator.engine.recovery import needs_access
 from orchestrator.engine.run import Run
-from orchestrator.engine.tally import Tally
-from orchestrator.errors import UsageError
+from orchestrator.engine.tally import Reason, Tally
+from orchestrator.errors import DiskError, UsageError
 from orchestrator.ledger.export import results, write_csv, write_jsonl
 from orchestrator.ledger.opening import LEDGER_FILE
 from orchestrator.ledger.sqlite import open_ledger
@@ -42,7 +42,8 @@ from orchestrator.report.page import write_report
 from orchestrator.storage.local import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import TextIO
 
     from orchestrator.cli.access import Key
     from orchestrator.ledger.sqlite import SqliteLedger
@@ -85,19 +86,13 @@ async def run_call(call: Call) -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         ledger, plan = _agreed(call, manifest, folder, stack)
-        journal = Journal(
-            stack.enter_context(
-                (folder / "run.log").open("a", encoding="utf-8", errors="backslashreplace")
-            ),
-            Clock(),
-        )
+        journal = Journal(stack.enter_context(_log(folder)), Clock())
         journal.note("run", manifest=str(call.manifest), to_run=len(plan.to_run))
+        tally = Tally()
         try:
             tally = await _campaign(call, plan, ledger, journal, folder)
         finally:
-            _write_results(ledger, folder)
-        if not tally.is_cut:
-            write_report(ledger, folder)
+            _write_results(ledger, folder, tally)
         journal.note(
             "end", exit_code=tally.exit_code(), **{k.value: n for k, n in tally.counts.items()}
         )
@@ -160,7 +155,7 @@ def _agree(call: Call, plan: Plan) -> None:
     question = spending(plan)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{question} Say --yes or --max-credits N. Nothing was sent.")
-    if not click.confirm(f"{question} Go on?", err=True):
+    if not _confirmed(question):
         raise UsageError("nothing was sent")
 
 
@@ -233,9 +228,38 @@ def _with_in_flight(manifest: Manifest, in_flight: int | None) -> Manifest:
     return replace(manifest, limits=limits)
 
 
-def _write_results(ledger: SqliteLedger, folder: Path) -> None:
-    write_jsonl(folder / "results.jsonl", results(ledger))
-    write_csv(folder / "results.csv", results(ledger))
+def _write_results(ledger: SqliteLedger, folder: Path, tally: Tally) -> None:
+    """Write what people read; a disk without room is told like everything else that is left."""
+    try:
+        write_jsonl(folder / "results.jsonl", results(ledger))
+        write_csv(folder / "results.csv", results(ledger))
+        if not tally.is_cut:
+            write_report(ledger, folder)
+    except DiskError as error:
+        tally.because(Reason.STORAGE, str(error))
+
+
+@contextmanager
+def _log(folder: Path) -> Iterator[TextIO]:
+    """The run's log. A disk without room for it stops nothing."""
+    stream = (folder / "run.log").open("a", encoding="utf-8", errors="backslashreplace")
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):
+            stream.close()
+
+
+def _confirmed(question: str) -> bool:
+    """Ask on the terminal. One Ctrl-C answers, which the event loop would swallow otherwise."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(f"{question} Go on?", err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _near(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.account import is_new
@@ -10,7 +11,9 @@ from orchestrator.engine.attempt import reopened
 from orchestrator.engine.settle import quarantine_shared
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
 from orchestrator.engine.tally import Reason
+from orchestrator.errors import DiskError
 from orchestrator.jobs import State
+from orchestrator.storage.outcomes import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,6 +102,8 @@ class Recovery:
             await self._look_once_more(attempt)
         elif row.state in UNSETTLED or self._is_lost(row):
             attempt.restoring = row.state is State.STORED
+            if attempt.restoring:
+                await self._set_damaged_aside(row)
             self._watch(attempt, row)
 
     def _watch(self, attempt: OpenAttempt, row: Row) -> None:
@@ -128,6 +133,14 @@ class Recovery:
             return False
         self._run.journal.note("file_missing", key=row.key)
         return True
+
+    async def _set_damaged_aside(self, row: Row) -> None:
+        """Make room for a lost file under its own name, where a damaged one has it."""
+        mark = f"damaged-{self._run.clock.wall():.0f}"
+        for file in row.files:
+            if not self._store.exists(file):
+                with suppress(DiskError, Taken):
+                    await self._store.supersede(file.path, mark)
 
     def _hold_slot(self, attempt: OpenAttempt) -> None:
         self._stages[attempt.provider].account.slots.take()

@@ -356,7 +356,8 @@ def many(number, *looks):
 def test_a_provider_that_refuses_batches_is_asked_for_one_task_at_a_time():
     tally, batches = many(10, *[error(400, "bad_request")] * 2)
     assert tally.exit_code() == 0
-    assert batches == [1, 9, *[1] * 10]
+    assert batches[0] == 10
+    assert set(batches[1:]) == {1}
 
 
 def test_one_page_of_a_proxy_does_not_end_batches_for_the_night():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from orchestrator.errors import DiskError
 from orchestrator.ledger.store import StoredFile
 from orchestrator.providers.base import Reply
 from orchestrator.providers.transport import Lost, NotSent
@@ -239,6 +240,8 @@ class Disk:
         assert stored.path in self.world.files
 
     async def move(self, old: str, new: str) -> None:
+        if old not in self.world.files:
+            raise DiskError(f"{old} is not there")
         self.world.files[new] = self.world.files.pop(old)
 
     async def supersede(self, path: str, fingerprint8: str) -> str:

@@ -25,7 +25,7 @@ ALLOWED = {
     "submitting": "planned submitted generated failed unknown quarantined",
     "submitted": "generated failed quarantined",
     "generated": "stored quarantined failed",
-    "quarantined": "stored generated",
+    "quarantined": "stored generated failed",
     "unknown": "submitted generated failed",
     "stored": "",
     "failed": "",
@@ -156,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @staticmethod
     def is_legal(row: Modelled, event: Event) -> bool:
         if event.new_attempt:
-            return event.state == "submitting" and row.state in FRESH
+            return event.state in ("submitting", "failed") and row.state in FRESH
         if event.state is not None and event.state.value not in ALLOWED[row.state].split():
             return False
         has_attempt = bool(row.attempts) or event.state == "submitting"

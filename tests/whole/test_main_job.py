@@ -141,6 +141,19 @@ async def test_a_removed_video_is_fetched_again_without_paying(world):
         assert here.sent("create") == 1
 
 
+async def test_a_damaged_video_is_set_aside_and_the_good_one_has_its_name_again(world):
+    async with world() as here:
+        here.write("jobs:\n- {id: a, model: sora-2-pro, prompt: one}\n")
+        await here.run()
+        video = here.run_folder / "videos/a.mp4"
+        before = video.read_bytes()
+        video.write_bytes(before[:1000])
+        assert (await here.run()).code == 0
+        assert video.read_bytes() == before
+        assert not (here.run_folder / "videos/a.2.mp4").exists()
+        assert (await here.call("verify", "manifest.yaml")).code == 0
+
+
 async def test_a_reference_of_many_jobs_is_uploaded_once_also_over_two_runs(world):
     async with world() as here:
         shutil.copy(MANIFESTS / "media/bottle.png", here.folder / "bottle.png")
