@@ -252,11 +252,20 @@ def _log(folder: Path) -> Iterator[TextIO]:
 
 def _confirmed(question: str) -> bool:
     """Ask on the terminal. One Ctrl-C answers, which the event loop would swallow otherwise."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         return click.confirm(f"{question} Go on?", err=True)
     except click.Abort:
         click.echo(err=True)
+        if interrupts:
+            _tell("nothing was sent")
+            raise SystemExit(SIGNALS[signal.SIGINT]) from None
         return False
     finally:
         signal.signal(signal.SIGINT, before)

@@ -54,7 +54,18 @@ class SavedPlan:
 
 
 def save(plan: Plan, path: Path, options: Mapping[str, Any]) -> None:
-    """Write a plan that `run --plan` applies."""
+    """Write a plan that `run --plan` applies.
+
+    Raises UsageError where another file than a saved plan would be overwritten.
+    """
+    if path.exists():
+        try:
+            load(path)
+        except UsageError:
+            raise UsageError(
+                f"{path} is there already and is no saved plan: it is not overwritten. Name another"
+                " file with --save."
+            ) from None
     document = {
         "schema_version": SCHEMA_VERSION,
         "manifest": str(plan.manifest.path),

@@ -130,3 +130,11 @@ def test_a_plan_of_another_version_is_to_be_saved_again(tmp_path):
 def test_a_plan_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"missing\.json: No such file"):
         load(tmp_path / "missing.json")
+
+
+def test_a_plan_overwrites_no_file_that_is_no_plan(tmp_path):
+    path = tmp_path / "manifest.yaml"
+    path.write_text("version: 1\n")
+    with pytest.raises(UsageError, match="is no saved plan: it is not overwritten"):
+        save(None, path, {})
+    assert path.read_text() == "version: 1\n"
