@@ -230,15 +230,6 @@ class LocalStorage:
         digest = await self._blocking(where, paths.hash_file, self._root / where)
         return digest == stored.sha256
 
-    async def write_sidecar(self, path: str, document: Mapping[str, Any]) -> None:
-        """Write `document` as JSON beside the video `path`, in one step.
-
-        It repeats what the ledger has, so it is not synced. Raises DiskError.
-        """
-        where = paths.relative(path).with_suffix(".json")
-        await self._folder(where.parent)
-        await self._blocking(where, _write_in_one_step, self._root / where, _lines(document))
-
     def free_bytes(self) -> int:
         """Room that is left for this user on the run folder's disk, in bytes. Blocks briefly."""
         try:
@@ -297,7 +288,10 @@ def _lines(document: Mapping[str, Any]) -> str:
 
 
 def _write_in_one_step(path: Path, text: str) -> None:
-    """Replace a file by a new one; a reader sees the old or the new one, whole."""
+    """Replace a file by a new one; a reader sees the old or the new one, whole.
+
+    It repeats what the ledger has, so it is not synced.
+    """
     draft = path.with_name(f".{hashlib.sha256(path.name.encode()).hexdigest()[:16]}.new")
     try:
         descriptor = paths.open_new(draft)

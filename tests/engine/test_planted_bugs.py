@@ -15,6 +15,7 @@ from orchestrator.engine.run import Run
 from orchestrator.jobs import State
 from orchestrator.providers.acedatacloud import AceDataCloud
 from orchestrator.providers.base import Fault, Rejected, TaskView, Throttled
+from tests.engine.test_campaign import test_a_storm_of_429_costs_a_handful_of_requests as storm
 from tests.engine.test_simulation import tell
 from tests.engine.world import Disk
 
@@ -255,7 +256,7 @@ def every_waiting_request_tries_when_a_pause_ends(monkeypatch):
     monkeypatch.setattr(pauses.Gate, "passage", passage)
 
 
-#: Caught by a test of its own: a burst after a pause breaks no invariant of money.
+#: Caught by the storm of 429: a burst after a pause breaks no invariant of money.
 ELSEWHERE = {"every_waiting_request_tries_when_a_pause_ends"}
 
 
@@ -270,3 +271,10 @@ def test_the_simulation_catches(name, monkeypatch):
                 raise
             return
     pytest.fail(f"{STORIES} stories did not show it: {name}")
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_the_storm_catches(name, monkeypatch):
+    BUGS[name](monkeypatch)
+    with pytest.raises(AssertionError):
+        storm()

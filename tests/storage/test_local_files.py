@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.errors import DiskError, UsageError
 from orchestrator.ledger.store import StoredFile
-from orchestrator.storage import paths
+from orchestrator.storage import local, paths
 from orchestrator.storage.outcomes import NoRoom, Taken, disk_error
 
 
@@ -113,22 +113,20 @@ async def test_a_link_is_no_stored_file(storage, stored, run_folder, tmp_path):
     assert not await storage.verify(stored)
 
 
-async def test_a_sidecar_is_written_beside_the_video_in_one_step(storage, stored, run_folder):
+def test_a_sidecar_is_written_beside_the_video_in_one_step(stored, run_folder):
     for document in ({"prompt": "é\u2028"}, {"prompt": "second"}):
-        await storage.write_sidecar(stored.path, document)
+        local._write_in_one_step(run_folder / "videos/grid/cup.json", local._lines(document))
         assert json.loads((run_folder / "videos/grid/cup.json").read_text()) == document
     assert files(run_folder) == ["videos/grid/cup.json", stored.path]
 
 
-async def test_a_sidecar_replaces_a_link_instead_of_following_it(
-    storage, stored, run_folder, tmp_path
-):
+def test_a_sidecar_replaces_a_link_instead_of_following_it(stored, run_folder, tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("mine")
     sidecar = run_folder / "videos/grid/cup.json"
     sidecar.unlink()
     sidecar.symlink_to(victim)
-    await storage.write_sidecar(stored.path, {})
+    local._write_in_one_step(sidecar, "{}")
     assert victim.read_text() == "mine"
     assert not sidecar.is_symlink()
 
