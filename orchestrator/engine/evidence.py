@@ -7,13 +7,16 @@ import json
 from orchestrator.providers.base import Reply
 from orchestrator.providers.urls import without_query
 
+#: In ASCII: so lone surrogates in a provider's text stay what they are.
+_to_json = json.JSONEncoder().encode
+
 #: Headers that help to understand a reply later; others may hold secrets.
 _KEPT_HEADERS = ("content-type", "date", "retry-after", "x-request-id")
 
 
 def raw_reply(reply: Reply) -> str:
     """A reply as JSON text for the ledger."""
-    return json.dumps(
+    return _to_json(
         {
             "status": reply.status,
             "headers": {
@@ -22,8 +25,7 @@ def raw_reply(reply: Reply) -> str:
                 if name in reply.headers
             },
             "body": without_query(reply.body.decode(errors="replace")),
-        },
-        ensure_ascii=True,
+        }
     )
 
 

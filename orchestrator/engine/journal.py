@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from orchestrator.engine.clock import Clock
+
+
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Journal:
@@ -24,18 +27,26 @@ class Journal:
         self._stream = stream
         self._clock = clock
         self._is_flushing = False
+        #: The second that was written last, and its text.
+        self._second: tuple[int, str] = (-1, "")
 
     def note(self, event: str, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         """Write one line. Fields that are None are left out."""
-        now = self._clock.wall()
-        at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-        line: dict[str, Any] = {"at": at.replace("+00:00", "Z"), "event": event}
-        line |= {key: value for key, value in fields.items() if value is not None}
+        line: dict[str, Any] = {"at": self._now(), "event": event}
+        line |= {name: value for name, value in fields.items() if value is not None}
         with suppress(OSError):
-            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._stream.write(_to_json(line) + "\n")
         if not self._is_flushing:
             self._is_flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
+
+    def _now(self) -> str:
+        """The time in UTC by RFC 3339, in milliseconds."""
+        now = self._clock.wall()
+        second = int(now // 1)
+        if self._second[0] != second:
+            self._second = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+        return f"{self._second[1]}.{int(now % 1 * 1000):03}Z"
 
     def _flush(self) -> None:
         """Write out what one turn of the event loop brought."""

@@ -53,6 +53,8 @@ class Gate:
 
     async def passage(self) -> int:
         """Wait until a request may go, in turn; gives a ticket to say with how it went."""
+        if not self._troubles and not self._turn.locked():
+            return self._epoch
         async with self._turn:
             while self._troubles:
                 if (wait := self.closed_for) > 0:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.limits import Place
     from orchestrator.engine.settle import Settler
     from orchestrator.engine.uploads import Uploads
+    from orchestrator.jobs import Job
+    from orchestrator.providers.base import WireReference
 
 #: How long after the first send a create may be repeated with its key, in seconds.
 RESEND_WINDOW = 3600.0
@@ -145,9 +147,8 @@ class Submitter:
             assert attempt.idempotency_key is not None
             return self._account.provider.resend(attempt.body, attempt.idempotency_key)
         assert attempt.job is not None
-        with self._callable_back() as scope:
-            references = await self._uploads.wire(attempt.job)
-        if scope.cancelled_caught or self._stopped():
+        references = await self._references(attempt.job)
+        if references is None or self._stopped():
             self._leave(attempt)
             return None
         if not isinstance(references, list):
@@ -159,6 +160,14 @@ class Submitter:
         attempt.idempotency_key, attempt.body = key, request.body
         attempt.task_id, attempt.reserved, attempt.ambiguous = None, None, False
         return request
+
+    async def _references(self, job: Job) -> list[WireReference] | Rejected | Halted | Fault | None:
+        """What the create refers to, or why it cannot be had; None where a stop called it back."""
+        if not job.spec.references:
+            return []
+        with self._callable_back():
+            return await self._uploads.wire(job)
+        return None
 
     async def _try(self, attempt: OpenAttempt, request: Request) -> bool:
         """Send the create once and act on what came; true where it has to be tried again."""

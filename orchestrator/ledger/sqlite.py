@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerError, UsageError
 from orchestrator.ledger.admitting import admit_jobs
-from orchestrator.ledger.applying import apply_event
+from orchestrator.ledger.applying import Applier
 from orchestrator.ledger.encoding import encode_event
 from orchestrator.ledger.lock import RunLock
 from orchestrator.ledger.opening import (
@@ -99,6 +99,9 @@ class SqliteLedger(Queries):
     ) -> None:
         super().__init__(reading, threading.Lock())
         self._write = writer
+        self._applier = Applier()
+        if writer is not None:
+            writer.pending = self._applier
         self._clock = clock
         self._run_lock = lock
 
@@ -124,7 +127,13 @@ class SqliteLedger(Queries):
         current lose their position; those of which nothing was ever sent are deleted.
         """
         at = self._clock()
-        return self._writer.call(lambda connection: admit_jobs(connection, admissions, at))
+
+        def work(connection: sqlite3.Connection) -> list[int]:
+            self._applier.write(connection)
+            self._applier.forget()
+            return admit_jobs(connection, admissions, at)
+
+        return self._writer.call(work)
 
     def record(self, *events: Event) -> Awaitable[None]:
         """Make events durable, all or none; done when they are on disk.
@@ -137,7 +146,7 @@ class SqliteLedger(Queries):
 
         def work(connection: sqlite3.Connection) -> None:
             for event in encoded:
-                apply_event(connection, event)
+                self._applier.apply(connection, event)
 
         return self._writer.submit(work)
 

@@ -31,6 +31,17 @@ Work = Callable[[sqlite3.Connection], T]
 #: Most pieces of work in one transaction, so that nobody waits for an endless one.
 MOST_TOGETHER = 1000
 
+#: What fails a piece of work alone: a rule of the ledger, or a value that fits no column.
+_REFUSALS = (
+    OrchestratorError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -40,8 +51,31 @@ class Outcome:
     error: Exception | None = None
 
 
+class Pending(Protocol):
+    """What pieces of work leave to be written when their transaction ends."""
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write it, inside the transaction."""
+
+    def forget(self) -> None:
+        """Drop it, and all that was concluded from it: the transaction was undone."""
+
+
+class Nothing:
+    """Every piece of work writes all of its own."""
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """There is nothing."""
+
+    def forget(self) -> None:
+        """There was nothing."""
+
+
 class Writer(Protocol):
     """How the ledger gets things written."""
+
+    #: What pieces of work leave to be written when their transaction ends.
+    pending: Pending
 
     def submit(self, work: Work[object]) -> Awaitable[None]:
         """Have it done; the awaitable ends when it is on disk. Nobody need wait for it."""
@@ -66,41 +100,47 @@ def unwritable(error: Exception) -> LedgerError:
     )
 
 
-def commit_together(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[Outcome]:
+def commit_together(
+    connection: sqlite3.Connection, works: Sequence[Work[Any]], pending: Pending
+) -> list[Outcome]:
     """Do all of it in one transaction; what is refused fails alone.
 
-    Raises sqlite3.Error where the disk fails: nothing of it counts as written then.
+    A refusal is a rare defect: the transaction is undone then, and done again with a savepoint
+    for each piece of work. Raises sqlite3.Error where the disk fails: nothing of it counts as
+    written then.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
-        outcomes = [_do(connection, work) for work in works]
+        try:
+            outcomes = [Outcome(work(connection)) for work in works]
+            pending.write(connection)
+        except _REFUSALS:
+            connection.execute("ROLLBACK")
+            pending.forget()
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = [_do(connection, work, pending) for work in works]
         connection.execute("COMMIT")
-    except sqlite3.Error:
+    except BaseException:
         with suppress(sqlite3.Error):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+        pending.forget()
         raise
     return outcomes
 
 
-def _do(connection: sqlite3.Connection, work: Work[Any]) -> Outcome:
+def _do(connection: sqlite3.Connection, work: Work[Any], pending: Pending) -> Outcome:
     connection.execute("SAVEPOINT work")
     try:
         outcome = Outcome(value=work(connection))
-    except OrchestratorError as error:
-        outcome = Outcome(error=error)
+        pending.write(connection)
     except sqlite3.IntegrityError as error:
         outcome = Outcome(error=LedgerError(f"the ledger refuses this: {error}"))
-    except (
-        sqlite3.InterfaceError,
-        sqlite3.ProgrammingError,
-        TypeError,
-        ValueError,
-        OverflowError,
-    ) as error:  # a value that fits no column
+    except _REFUSALS as error:
         outcome = Outcome(error=error)
     if outcome.error is not None:
         connection.execute("ROLLBACK TO work")
+        pending.forget()
     connection.execute("RELEASE work")
     return outcome
 
@@ -124,6 +164,7 @@ class InlineWriter:
     """Commits at once, on the caller's thread: for simulations in virtual time."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.pending: Pending = Nothing()
         self._connection = connection
         self._refusal: Callable[[], LedgerError] | None = None
 
@@ -148,7 +189,7 @@ class InlineWriter:
         if self._refusal is not None:
             return Outcome(error=self._refusal())
         try:
-            return commit_together(self._connection, [work])[0]
+            return commit_together(self._connection, [work], self.pending)[0]
         except sqlite3.Error as error:
             self._refusal = _refusal_after(error)
             return Outcome(error=self._refusal())
@@ -179,20 +220,23 @@ def _refusal_after(error: Exception) -> Callable[[], LedgerError]:
     return refusal
 
 
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    work: Work[Any]
-    #: Where the caller waits: in a loop, or on its own thread.
-    waiter: asyncio.Future[None] | Future[Any]
+#: Work, and where its caller waits: in a loop, or on a thread of its own.
+_Queued = tuple[Work[Any], "asyncio.Future[None] | Future[Any]"]
 
 
 class ThreadWriter:
-    """Group commit on a thread of its own, which owns the connection until `close`."""
+    """Group commit on a thread of its own, which owns the connection until `close`.
+
+    What one turn of an event loop brings is handed over together: to wake the thread for each
+    piece would cost more than to write it.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.pending: Pending = Nothing()
         self._connection = connection
         self._refusal: Callable[[], LedgerError] | None = None
-        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._gathered: list[_Queued] = []
+        self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
         # A daemon, as a second signal must end the process within a second.
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -201,8 +245,11 @@ class ThreadWriter:
         """Queue it; the future ends after the commit. Cancelling the wait loses nothing."""
         if self._refusal is not None:
             return Settled(self._refusal())
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Queued(work, waiter))
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        if not self._gathered:
+            loop.call_soon(self._hand_over)
+        self._gathered.append((work, waiter))
         return waiter
 
     def call(self, work: Work[T]) -> T:
@@ -210,16 +257,24 @@ class ThreadWriter:
         if self._refusal is not None:
             raise self._refusal()
         waiter: Future[T] = Future()
-        self._queue.put(_Queued(work, waiter))
+        self._gathered.append((work, waiter))
+        self._hand_over()
         return waiter.result()
 
     def close(self, reading: sqlite3.Connection) -> None:
         """Write what is queued, end the thread, close both connections."""
         if self._thread.is_alive():
+            self._hand_over()
             self._queue.put(None)
             self._thread.join()
         failed, self._refusal = self._refusal is not None, _closed
         _close_both(self._connection, reading, failed=failed)
+
+    def _hand_over(self) -> None:
+        """Let the thread have what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        for start in range(0, len(gathered), MOST_TOGETHER):
+            self._queue.put(gathered[start : start + MOST_TOGETHER])
 
     def _serve(self) -> None:
         open_for_more = True
@@ -231,13 +286,13 @@ class ThreadWriter:
 
     def _gather(self, batch: list[_Queued]) -> bool:
         """Wait for work and take all there is; False when the end was asked for."""
-        item = self._queue.get()
-        while item is not None:
-            batch.append(item)
-            if len(batch) == MOST_TOGETHER:
+        items = self._queue.get()
+        while items is not None:
+            batch.extend(items)
+            if len(batch) >= MOST_TOGETHER:
                 return True
             try:
-                item = self._queue.get_nowait()
+                items = self._queue.get_nowait()
             except queue.Empty:
                 return True
         return False
@@ -245,7 +300,7 @@ class ThreadWriter:
     def _write(self, batch: list[_Queued]) -> list[Outcome]:
         if self._refusal is None:
             try:
-                return commit_together(self._connection, [item.work for item in batch])
+                return commit_together(self._connection, [work for work, _ in batch], self.pending)
             except Exception as error:  # noqa: BLE001 - whatever it is, the waiters must hear of it
                 self._refusal = _refusal_after(error)
         return [Outcome(error=self._refusal()) for _ in batch]
@@ -254,11 +309,11 @@ class ThreadWriter:
 def _wake(batch: Sequence[_Queued], outcomes: Sequence[Outcome]) -> None:
     """Tell every caller, with one call into each loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Outcome]]] = {}
-    for item, outcome in zip(batch, outcomes, strict=True):
-        if isinstance(item.waiter, Future):
-            _settle_call(item.waiter, outcome)
+    for (_, waiter), outcome in zip(batch, outcomes, strict=True):
+        if isinstance(waiter, Future):
+            _settle_call(waiter, outcome)
         else:
-            by_loop.setdefault(item.waiter.get_loop(), []).append((item.waiter, outcome))
+            by_loop.setdefault(waiter.get_loop(), []).append((waiter, outcome))
     for loop, waiters in by_loop.items():
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):

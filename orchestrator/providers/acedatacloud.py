@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from orchestrator.jobs import Job
 
 #: Codes that stop the account whatever the HTTP status, that of success included.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _ALWAYS_CREDENTIALS = frozenset({"no_token", "token_mismatched", "no_api"})
 _CREDENTIALS = _ALWAYS_CREDENTIALS | {"disabled", "invalid_token", "token_expired"}
 _REJECTED = frozenset({"bad_request", "api_not_implemented"})
@@ -85,7 +87,7 @@ class AceDataCloud:
         if references and model.references is not None:
             body[model.references.field] = references[0].url
         body["async"] = True
-        encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        encoded = _to_json(body).encode()
         return self.resend(encoded, idempotency_key)
 
     def resend(
@@ -117,7 +119,7 @@ class AceDataCloud:
             if len(task_ids) == 1
             else {"ids": list(task_ids), "action": "retrieve_batch"}
         )
-        return Request("POST", "/hailuo/tasks", json.dumps(body).encode(), _JSON)
+        return Request("POST", "/hailuo/tasks", _to_json(body).encode(), _JSON)
 
     def read_poll(
         self, task_ids: Sequence[str], reply: Reply

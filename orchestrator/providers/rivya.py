@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from orchestrator.catalog.spec import Model
     from orchestrator.jobs import Job
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _CREDENTIALS = frozenset(
     {
         "api_key_missing",
@@ -89,7 +91,7 @@ class Rivya:
         body: Body = {"model": job.model, "prompt": job.spec.prompt}
         if params:
             body["params"] = params
-        encoded = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        encoded = _to_json(body).encode()
         return self.resend(encoded, idempotency_key)
 
     def resend(self, body: bytes, idempotency_key: str) -> Request:

@@ -87,8 +87,11 @@ class Incoming:
         while True:
             began = clock()
             try:
-                async with asyncio.timeout(patience):
-                    chunk = await self._content.readany()
+                # What has come already needs no watch over how long it takes.
+                chunk = self._content.read_nowait()
+                if not chunk and not self._content.at_eof():
+                    async with asyncio.timeout(patience):
+                        chunk = await self._content.readany()
             except (aiohttp.ClientError, OSError) as error:
                 raise Transient(_reason(error)) from None
             if not chunk:

@@ -11,7 +11,6 @@ Paths are relative to the run folder, with forward slashes, as the ledger has th
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -22,8 +21,8 @@ from urllib.parse import urlsplit
 
 from orchestrator.ledger.store import StoredFile
 from orchestrator.storage import paths
+from orchestrator.storage.disk import Disk
 from orchestrator.storage.download import RangeRefused
-from orchestrator.storage.folders import FolderSyncs
 from orchestrator.storage.media import NotMedia
 from orchestrator.storage.outcomes import Invalid, Taken, Transient, disk_error
 from orchestrator.storage.part import Part, Whole
@@ -46,6 +45,9 @@ BYTE_CAP = 4 * 1024**3
 QUARANTINE_CAP = 8 * 1024 * 1024
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 class _CutUnseen(Exception):
     """A body without a stated length is not whole: it may just have been cut off."""
 
@@ -60,7 +62,7 @@ class LocalStorage:
         self._folders: set[PurePosixPath] = set()
         #: The second name of each file that is stored and not settled.
         self._unsettled: dict[str, Path] = {}
-        self._syncs = FolderSyncs(self._sync_folder)
+        self._disk = Disk()
 
     # --- fetching -------------------------------------------------------------------------------
 
@@ -93,7 +95,7 @@ class LocalStorage:
                 text = _lines(describe(_stored(target, whole)))
                 _write_in_one_step(final.with_suffix(".json"), text)
 
-        part = Part(final.with_name(f".{digest}.part"), write_beside)
+        part = Part(final.with_name(f".{digest}.part"), self._disk, write_beside)
         found = part.find(final)
         try:
             if found.kind in ("linked", "whole"):
@@ -107,7 +109,6 @@ class LocalStorage:
             raise Taken(target) from None
         finally:
             await part.close()
-        await self._syncs.sync(final.parent)
         self._unsettled[target] = part.path
         return _stored(target, whole)
 
@@ -245,9 +246,6 @@ class LocalStorage:
         if os.path.lexists(sidecar):
             sidecar.replace(new.with_suffix(".json"))
 
-    async def _sync_folder(self, folder: Path) -> None:
-        await self._blocking(PurePosixPath(VIDEOS), paths.sync_folder, folder)
-
     async def _folder(self, path: PurePosixPath) -> None:
         """Make or check a folder of the run folder, once."""
         if path not in self._folders:
@@ -259,7 +257,7 @@ class LocalStorage:
     ) -> T:
         """Run blocking work in a thread; DiskError where the disk refuses, names excepted."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+            return await self._disk.do(work, *arguments)
         except FileExistsError:
             raise
         except OSError as error:
@@ -280,10 +278,7 @@ def _part_digest(url: str, part_id: str) -> str:
 
 def _lines(document: Mapping[str, Any]) -> str:
     """A JSON object with one member a line: as good to read as an indented one, quicker made."""
-    members = (
-        f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}"
-        for name, value in document.items()
-    )
+    members = (f"  {_to_json(name)}: {_to_json(value)}" for name, value in document.items())
     return "{\n" + ",\n".join(members) + "\n}\n"
 
 

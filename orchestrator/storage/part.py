@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from aiofiles.threadpool.binary import AsyncBufferedReader
 
+    from orchestrator.storage.disk import Disk
+
 T = TypeVar("T")
 
 #: Bytes that are kept in memory before they are written.
@@ -67,8 +69,11 @@ class Whole:
 class Part:
     """One object on its way to disk. One try at a time; `begin`, then `add`, then an ending."""
 
-    def __init__(self, path: Path, beside: Callable[[Whole], None] | None = None) -> None:
+    def __init__(
+        self, path: Path, disk: Disk, beside: Callable[[Whole], None] | None = None
+    ) -> None:
         self.path = path
+        self._disk = disk
         #: Called where the disk is waited for, once the file has its final name.
         self._beside = beside
         self._notes = path.with_name(f"{path.name}.json")
@@ -206,19 +211,18 @@ class Part:
     async def finish(self, target: Path) -> Whole:
         """Check the object, make its bytes durable and give it its final name.
 
-        The name is durable once its folder is synced. Raises NotMedia (the part stays, see
-        `quarantine`), FileExistsError (something else has the name; the part stays), NoRoom or
-        DiskError.
+        The name is durable on return. Raises NotMedia (the part stays, see `quarantine`),
+        FileExistsError (something else has the name; the part stays), NoRoom or DiskError.
         """
         if self._file is None:
-            return await self._on_disk(self._finish_small, target)
+            return await self._on_disk(self._finish_small, target, names=target.parent)
         await self.spill()
         await self.close()
-        return await self._on_disk(self._finish_large, target)
+        return await self._on_disk(self._finish_large, target, names=target.parent)
 
     async def finish_found(self, target: Path) -> Whole:
         """Check a part that an earlier try left whole, and finish it like `finish`."""
-        return await self._on_disk(self._finish_found, target)
+        return await self._on_disk(self._finish_found, target, names=target.parent)
 
     async def quarantine(self, place: Path, reason: str, limit: int) -> None:
         """Move what arrived to `place`, at most `limit` bytes of it, with the reason beside it."""
@@ -331,13 +335,15 @@ class Part:
             with anyio.CancelScope(shield=True), suppress(OSError):
                 await file.close()
 
-    async def _on_disk(self, work: Callable[..., T], *arguments: object) -> T:
+    async def _on_disk(
+        self, work: Callable[..., T], *arguments: object, names: Path | None = None
+    ) -> T:
         """Run blocking work in a thread, and turn what the disk refuses into a DiskError.
 
         FileExistsError passes, since it is about a name and not about the disk.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+            return await self._disk.do(work, *arguments, names=names)
         except FileExistsError:
             raise
         except OSError as error:

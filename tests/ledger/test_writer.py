@@ -10,7 +10,7 @@ from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.sqlite import open_ledger
 from orchestrator.ledger.store import Event
-from orchestrator.ledger.writer import MOST_TOGETHER, commit_together, unwritable
+from orchestrator.ledger.writer import MOST_TOGETHER, Nothing, commit_together, unwritable
 from tests.ledger.material import admit, finish, inline
 
 if TYPE_CHECKING:
@@ -74,6 +74,21 @@ async def test_a_refused_event_fails_alone_among_those_committed_with_it(tmp_pat
             LedgerError if number == 4 else type(None) for number in range(10)
         ]
         assert ledger.counts() == {INTENT: 9, State.PLANNED: 1}
+
+
+async def test_an_event_that_is_refused_takes_those_recorded_with_it_along(tmp_path: Path) -> None:
+    with open_ledger(tmp_path, campaign="spring") as ledger:
+        first, second, third = admit(ledger, "a", "b", "c")
+        together = [Event(first, "intent", INTENT), Event(second, "stored", STORED)]
+        outcomes = await asyncio.gather(
+            ledger.record(Event(third, "intent", INTENT)),
+            ledger.record(*together),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes] == [type(None), LedgerError]
+        assert ledger.counts() == {INTENT: 1, State.PLANNED: 2}
+        await ledger.record(Event(first, "intent", INTENT))
+        assert [logged.event.row for logged in ledger.events()] == [third, first]
 
 
 async def test_cancelling_the_wait_does_not_lose_the_write(tmp_path: Path) -> None:
@@ -196,7 +211,9 @@ def test_a_commit_that_fails_leaves_no_transaction_open() -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     with pytest.raises(sqlite3.OperationalError):
-        commit_together(connection, [lambda inner: inner.execute("CREATE TABLE a (b)"), fail])
+        commit_together(
+            connection, [lambda inner: inner.execute("CREATE TABLE a (b)"), fail], Nothing()
+        )
     assert not connection.in_transaction
     assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
     connection.close()

@@ -1,0 +1,122 @@
+"""Work that comes together is done together, and names are durable before anybody is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from orchestrator.storage import disk as disk_module
+from orchestrator.storage.disk import HANDS, Disk
+
+
+@pytest.fixture
+def syncs(monkeypatch):
+    """What was synced, in order, with what had been done by then."""
+    seen = []
+
+    def sync(folder):
+        seen.append((folder, tuple(seen_works)))
+
+    seen_works = []
+    monkeypatch.setattr(disk_module, "sync_folder", sync)
+    return seen, seen_works
+
+
+async def test_what_one_turn_brings_is_done_by_few_hands_and_synced_once_each(syncs):
+    seen, works = syncs
+    disk = Disk()
+    folder = Path("videos")
+
+    def work(number):
+        works.append(number)
+        return number * 2
+
+    done = await asyncio.gather(*(disk.do(work, number, names=folder) for number in range(40)))
+    assert done == [number * 2 for number in range(40)]
+    assert sorted(works) == list(range(40))
+    assert 1 <= len(seen) <= HANDS
+
+
+async def test_a_name_is_durable_before_its_giver_is_told(syncs):
+    seen, works = syncs
+    disk = Disk()
+    await disk.do(works.append, "given", names=Path("videos"))
+    assert seen == [(Path("videos"), ("given",))]
+
+
+async def test_what_gives_no_name_syncs_nothing(syncs):
+    seen, _ = syncs
+    await Disk().do(int)
+    assert seen == []
+
+
+async def test_a_piece_that_fails_fails_alone():
+    disk = Disk()
+
+    def fail():
+        raise OSError("no")
+
+    outcomes = await asyncio.gather(
+        *(disk.do(fail if number == 3 else int) for number in range(20)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [
+        OSError if number == 3 else int for number in range(20)
+    ]
+
+
+async def test_a_sync_that_fails_covers_nobody_and_is_not_asked_again(monkeypatch):
+    asked = []
+
+    def sync(folder):
+        asked.append(folder)
+        raise OSError("no")
+
+    monkeypatch.setattr(disk_module, "sync_folder", sync)
+    disk = Disk()
+    outcomes = await asyncio.gather(
+        disk.do(int, names=Path("a")), disk.do(int), return_exceptions=True
+    )
+    assert isinstance(outcomes[0], OSError)
+    assert outcomes[1] == 0
+    assert asked == [Path("a")]
+
+
+async def test_no_more_hands_than_there_are_and_what_waits_is_taken_up():
+    disk = Disk()
+    began, gate = threading.Event(), threading.Event()
+    most, now = [0], [0]
+    lock = threading.Lock()
+
+    def work():
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        began.set()
+        gate.wait(10)
+        with lock:
+            now[0] -= 1
+
+    async def later():
+        await asyncio.sleep(0)
+        return await disk.do(work)
+
+    waiting = [asyncio.ensure_future(later()) for _ in range(HANDS * 3)]
+    await asyncio.to_thread(began.wait, 10)
+    gate.set()
+    await asyncio.gather(*waiting)
+    assert 1 <= most[0] <= HANDS
+
+
+async def test_who_stopped_waiting_before_it_began_is_passed_over():
+    disk = Disk()
+    ran = []
+    task = asyncio.ensure_future(disk.do(ran.append, "cancelled"))
+    await asyncio.sleep(0)
+    task.cancel()
+    await disk.do(ran.append, "kept")
+    assert ran in (["kept"], ["cancelled", "kept"])
+    with pytest.raises(asyncio.CancelledError):
+        await task
