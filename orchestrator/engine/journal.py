@@ -34,8 +34,11 @@ class Journal:
         """Write one line. Fields that are None are left out."""
         line: dict[str, Any] = {"at": self._now(), "event": event}
         line |= {name: value for name, value in fields.items() if value is not None}
-        with suppress(OSError):
+        try:
             self._stream.write(_to_json(line) + "\n")
+        except OSError:
+            # A disk without room for the log has none for what matters either, which says so.
+            return
         if not self._is_flushing:
             self._is_flushing = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -52,6 +55,5 @@ class Journal:
         """Write out what one turn of the event loop brought."""
         self._is_flushing = False
         if not self._stream.closed:
-            # A disk without room for the log has none for what matters either, which says so.
             with suppress(OSError):
                 self._stream.flush()

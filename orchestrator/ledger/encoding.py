@@ -64,19 +64,23 @@ def encode_event(event: Event, at: float) -> EncodedEvent:
     odd = event.fields.keys() - ATTEMPT_FIELDS
     if odd:
         raise LedgerError(f"an attempt has no field {sorted(odd)}: please report this defect")
-    columns = {
-        name: _to_json(list(value)) if name == "urls" else clean(value)
-        for name, value in event.fields.items()
-    }
-    return EncodedEvent(at, event, columns, _data(event))
+    columns = {name: clean(value) for name, value in event.fields.items()}
+    data = _data(event, columns)
+    if "urls" in columns:
+        columns["urls"] = _to_json(columns["urls"])
+    return EncodedEvent(at, event, columns, data)
 
 
-def _data(event: Event) -> str:
+def _data(event: Event, columns: Mapping[str, Any]) -> str:
+    """What the `events` table keeps beside an event's columns, as JSON."""
     data: dict[str, Any] = {}
     if event.new_attempt:
         data["new_attempt"] = True
-    if event.fields:
-        data["fields"] = {name: _json_value(value) for name, value in event.fields.items()}
+    if columns:
+        data["fields"] = columns
+        body = columns.get("body")
+        if body is not None:
+            data["fields"] = {**columns, "body": _json_bytes(body)}
     if event.files is not None:
         data["files"] = [file_document(file) for file in event.files]
     if event.note:
@@ -96,13 +100,11 @@ def file_document(file: StoredFile) -> dict[str, Any]:
     }
 
 
-def _json_value(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, bytes):
-        try:
-            return {"text": value.decode("utf-8")}
-        except UnicodeDecodeError:
-            return {"base64": base64.b64encode(value).decode("ascii")}
-    return clean(value)
+def _json_bytes(value: bytes) -> dict[str, str]:
+    try:
+        return {"text": value.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode("ascii")}
 
 
 def decode_event(columns: tuple[Any, ...]) -> LoggedEvent:

@@ -12,6 +12,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -175,6 +176,7 @@ def is_public(address: Address) -> bool:
     return address in _GLOBAL_V6 and not any(address in network for network in _NOT_HOSTS_V6)
 
 
+@lru_cache(maxsize=256)
 def _host_refusal(host: str) -> str | None:
     """Why a host is not public, as its text shows."""
     address = _literal(host)
@@ -213,6 +215,7 @@ def _literal(host: str) -> Address | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def _is_loopback_host(host: str) -> bool:
     """Whether a host is the machine itself, by a plain spelling."""
     if host == "localhost":

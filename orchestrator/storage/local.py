@@ -17,7 +17,6 @@ import os
 from contextlib import aclosing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from orchestrator.ledger.store import StoredFile
 from orchestrator.storage import paths
@@ -117,7 +116,9 @@ class LocalStorage:
         part = self._unsettled.pop(stored.path, None)
         if part is not None:
             try:
-                part.unlink(missing_ok=True)
+                part.unlink()
+            except FileNotFoundError:
+                return
             except OSError as error:
                 raise disk_error(error, part) from error
 
@@ -271,8 +272,8 @@ def _stored(target: str, whole: Whole) -> StoredFile:
 
 def _part_digest(url: str, part_id: str) -> str:
     """What a part is called after: the task and the URL without its signature."""
-    parts = urlsplit(url)
-    text = f"{part_id}\n{parts.scheme}://{parts.netloc}{parts.path}"
+    bare = url.partition("?")[0].partition("#")[0]
+    text = f"{part_id}\n{bare}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 

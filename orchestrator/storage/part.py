@@ -76,7 +76,6 @@ class Part:
         self._disk = disk
         #: Called where the disk is waited for, once the file has its final name.
         self._beside = beside
-        self._notes = path.with_name(f"{path.name}.json")
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._digest: Any = hashlib.sha256()
@@ -89,6 +88,10 @@ class Part:
         self._begun = False
         #: Something may be noted down beside the part.
         self._is_noted = False
+
+    @property
+    def _notes(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.json")
 
     @property
     def size(self) -> int:
