@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+import signal
+import sys
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.output import some
+import click
+
+from orchestrator.cli.output import some, tell
 from orchestrator.errors import UsageError
 from orchestrator.plan.cost import amount, costs, unpriced
+from orchestrator.report.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.plan.cost import ModelCost
     from orchestrator.plan.plan import Plan
+
+#: Exit code of a call that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 def call_caps(texts: Sequence[str], plan: Plan) -> dict[str, float]:
@@ -60,16 +69,68 @@ def unpriced_jobs(plan: Plan, caps: Mapping[str, float]) -> list[str]:
     return lines
 
 
+def ask_before_spending(plan: Plan) -> None:
+    """Ask on the terminal whether a plan's creates may be sent.
+
+    Raises UsageError where the answer is no, and where there is no terminal to ask on.
+    """
+    question = spending(plan)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{question} {_words_of_consent(plan)} Nothing was sent.")
+    if not _confirmed(question):
+        raise UsageError("nothing was sent")
+
+
 def spending(plan: Plan) -> str:
-    """What a run is about to spend, as one sentence or two."""
+    """What a run is about to spend, as a sentence."""
     parts = []
     for provider in plan.providers():
-        running = [cost for cost in costs(plan) if cost.provider == provider and cost.jobs]
-        known = sum(cost.amount or 0.0 for cost in running)
-        unknown = sum(cost.jobs for cost in running if cost.each is None)
+        due = _due(plan, provider)
+        known = sum(cost.amount or 0.0 for cost in due)
+        unknown = sum(cost.jobs for cost in due if cost.each is None)
         if known:
-            parts.append(f"about {amount(known)} {running[0].unit} at {provider}")
+            parts.append(f"about {amount(known)} {due[0].unit} at {provider}")
         if unknown:
-            parts.append(f"{unknown} jobs of unknown price at {provider}")
-    jobs = len(plan.to_run)
-    return f"This run creates {jobs} video{'s' if jobs != 1 else ''}: {', '.join(parts)}."
+            parts.append(f"{counted(unknown, 'job')} of unknown price at {provider}")
+    created = f"This run creates {counted(len(plan.to_run), 'video')}"
+    return f"{created}: {', '.join(parts)}." if parts else f"{created}."
+
+
+def _words_of_consent(plan: Plan) -> str:
+    """The options that let a plan run without a question, ready to be pasted.
+
+    No cap is offered for a provider with jobs of unknown price: it would leave them planned.
+    """
+    caps = []
+    for provider in plan.providers():
+        due = _due(plan, provider)
+        if due and all(cost.amount is not None for cost in due):
+            name = f"{provider}=" if len(plan.providers()) > 1 else ""
+            caps.append(f"--max-credits {name}{sum(cost.amount or 0.0 for cost in due):.12g}")
+    return f"Say --yes, or {' '.join(caps)}." if caps else "Say --yes."
+
+
+def _due(plan: Plan, provider: str) -> list[ModelCost]:
+    """What the jobs of a provider cost that are still to run, by model."""
+    return [cost for cost in costs(plan) if cost.provider == provider and cost.jobs]
+
+
+def _confirmed(question: str) -> bool:
+    """Ask on the terminal. One Ctrl-C answers, which the event loop would swallow otherwise."""
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        return click.confirm(f"{question} Go on?", err=True)
+    except click.Abort:
+        click.echo(err=True)
+        if interrupts:
+            tell("nothing was sent")
+            raise SystemExit(_INTERRUPTED) from None
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)

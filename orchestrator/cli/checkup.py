@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.access import find_key, origin_of, read_dotenv
+from orchestrator.cli.access import check_key, find_key, origin_of
 from orchestrator.cli.editor_schema import schema_finding, stale_schema
 from orchestrator.errors import OrchestratorError
 from orchestrator.plan.cost import amount
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.catalog.spec import Catalog
-    from orchestrator.cli.access import Key
+    from orchestrator.cli.access import Dotenv, Key
     from orchestrator.providers.base import Provider, Reply
 
 #: The first version with everything that ledger and sandbox ask for (STRICT tables).
@@ -92,11 +92,13 @@ class Found:
     trouble: str | None = None
 
 
-def look_for_key(name: str, folder: Path) -> Found:
-    """The key of a provider, from the environment or from the `.env` in `folder`."""
+def look_for_key(name: str, dotenv: Dotenv) -> Found:
+    """The key of a provider, from the environment or from a `.env`."""
     provider = find_provider(name)
     try:
-        key = find_key(provider.settings, os.environ, read_dotenv(folder), folder)
+        key = find_key(provider.settings, os.environ, dotenv)
+        if key is not None:
+            check_key(key)
     except OrchestratorError as error:
         return Found(provider, None, str(error))
     return Found(provider, key)
@@ -110,19 +112,22 @@ def key_check(found: Found, *, needed: bool) -> Check:
     if found.key is None:
         return Check(name, f"none; it would be {found.provider.settings.key_variable}", needed)
     # Of a short text four characters would be too much of it.
-    end = found.key.value[-4:] if len(found.key.value) >= 12 else "…"
-    return Check(name, f"from {found.key.source}, ends in {end}")
+    is_short = len(found.key.value) < 12
+    end = "too short to show its end" if is_short else f"ends in {found.key.value[-4:]}"
+    return Check(name, f"from {found.key.source}, {end}")
 
 
 async def reach(found: Found) -> list[Check]:
     """Whether a provider answers and takes the key, and what its clock says. Nothing is created."""
-    from orchestrator.providers.transport import TransportError
+    from orchestrator.providers.transport import NotSent, TransportError
 
     name = found.provider.name
     try:
         checks, headers = await (_ask(found, found.key) if found.key else _knock(found.provider))
+    except NotSent as error:
+        return [Check(name, error.reason, finding=True)]
     except TransportError as error:
-        return [Check(name, f"cannot be reached: {error.reason}", finding=True)]
+        return [Check(name, f"gives no answer: {error.reason}", finding=True)]
     except OrchestratorError as error:
         return [Check(name, str(error), finding=True)]
     return [*checks, *clock(name, headers)]
@@ -158,16 +163,16 @@ async def _knock(provider: Provider) -> tuple[list[Check], Mapping[str, str]]:
 
     from orchestrator.providers.transport import translate
 
-    url = origin_of(provider.settings, os.environ).url("/")
+    origin = origin_of(provider.settings, os.environ)
     patience = aiohttp.ClientTimeout(total=PATIENCE)
     try:
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=patience) as session,
-            session.get(url, allow_redirects=False) as response,
+            session.get(origin.url("/"), allow_redirects=False) as response,
         ):
             headers = {name.lower(): value for name, value in response.headers.items()}
     except (aiohttp.ClientError, OSError) as error:
-        raise translate(error, sent=False) from None
+        raise translate(error, sent=False, site=origin.site) from None
     return [Check(provider.name, "answers; without a key more cannot be told")], headers
 
 

@@ -39,7 +39,9 @@ def doctor(manifest: Path | None, offline: bool) -> None:
 async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
     from orchestrator.catalog.tables import shipped
     from orchestrator.cli import checkup
+    from orchestrator.cli.access import read_dotenv
     from orchestrator.cli.editor_schema import SCHEMA_FILE
+    from orchestrator.cli.wiring import tell_ignored
     from orchestrator.manifest.check import load
 
     catalog = shipped()
@@ -52,7 +54,9 @@ async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
         folder, disk = loaded.path.parent, loaded.runs
         names = sorted({job.provider for job in loaded.jobs})
         schemas = checkup.named_schema(manifest, catalog)
-    found = [checkup.look_for_key(name, folder) for name in names]
+    dotenv = read_dotenv(folder)
+    tell_ignored(dotenv, names)
+    found = [checkup.look_for_key(name, dotenv) for name in names]
     needed = manifest is not None or not any(one.key for one in found)
     keys = [checkup.key_check(one, needed=needed) for one in found]
     reached = [] if offline else await _reach_all(found)

@@ -29,7 +29,7 @@ FORMATS = ("jsonl", "csv", "parquet")
     default="jsonl",
     show_default=True,
     metavar="NAME[,NAME]",
-    help="jsonl, csv or parquet; or several of them, with commas.",
+    help="jsonl, csv or parquet (an extra, see above); or several of them, with commas.",
 )
 @click.option(
     "--out",
@@ -47,7 +47,8 @@ def export(run: Path, run_dir: Path | None, sandbox: bool, formats: str, out: Pa
       orchestrator export runs/spring-launch --format jsonl,csv,parquet
 
     RUN is a manifest or a run folder. One format goes to stdout, several to results.* in the run
-    folder, or where --out says.
+    folder, or where --out says. Parquet needs pyarrow, which is an extra:
+    pip install 'overnight-orchestrator[parquet]'.
     """
     from orchestrator.cli.output import say
     from orchestrator.ledger.sqlite import read_ledger

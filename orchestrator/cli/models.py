@@ -183,6 +183,9 @@ def _print_params(model: Model) -> None:
 
 
 def _default(param: Param) -> str:
+    if param.key == "seed":
+        # What the table states would make the same video of every take.
+        return "each job's own"
     if param.default is None:
         return "required" if param.required else "not sent"
     return str(param.default)

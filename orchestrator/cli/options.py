@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from orchestrator.jobs import Problem
     from orchestrator.manifest.model import Manifest
 
 #: A command's function.
@@ -61,9 +63,40 @@ def selection(function: F) -> F:
 
 
 def json(function: F) -> F:
-    """Add `--json`, which reaches the command as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(
-        function
+    """Add `--json`, which reaches the command as `as_json`.
+
+    Where a manifest has problems, stdout then holds what `validate --json` would print.
+    """
+
+    @wraps(function)
+    def call(*arguments: Any, as_json: bool, **options: Any) -> object:  # noqa: ANN401 - click's
+        try:
+            return function(*arguments, as_json=as_json, **options)
+        except ManifestError as error:
+            if as_json:
+                print_problems(error.problems)
+            raise
+
+    option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    return cast("F", option(call))
+
+
+def print_problems(
+    problems: Sequence[Problem], warnings: Sequence[Problem] = (), jobs: int = 0
+) -> None:
+    """Print the document of `validate --json`; `jobs` are those of manifests without problems."""
+    from dataclasses import asdict
+
+    from orchestrator.cli.output import SCHEMA_VERSION, print_json
+
+    print_json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "valid": not problems,
+            "jobs": jobs,
+            "problems": [asdict(problem) for problem in problems],
+            "warnings": [asdict(warning) for warning in warnings],
+        }
     )
 
 
@@ -98,6 +131,16 @@ def run_folder(manifest: Manifest, *, run_dir: Path | None, sandbox: bool) -> Pa
     return manifest.runs / (f"{manifest.campaign}-sandbox" if sandbox else manifest.campaign)
 
 
+def has_ledger(folder: Path) -> bool:
+    """Whether a folder holds a ledger. Raises DiskError where it cannot be looked into."""
+    try:
+        return (folder / _LEDGER).exists()
+    except OSError as error:
+        from orchestrator.storage.outcomes import disk_error
+
+        raise disk_error(error, folder) from error
+
+
 def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
     """The run folder that `RUN`, a manifest or a run folder, stands for.
 
@@ -114,7 +157,7 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
         raise UsageError(f"{run} is not there. Name a manifest or a run folder.")
     else:
         folder, settings = _folder_of(run, run_dir, sandbox=sandbox), run.absolute().parent
-    if not (folder / _LEDGER).is_file():
+    if not has_ledger(folder):
         raise UsageError(_no_ledger(run, folder, words))
     return Target(folder, not is_folder, words, settings)
 
@@ -141,6 +184,6 @@ def _no_ledger(run: Path, folder: Path, words: str) -> str:
         return f"{run} holds no {_LEDGER}, so it is no run folder. Name one, or a manifest."
     sandboxed = folder.with_name(f"{folder.name}-sandbox")
     hint = f"Start it with: orchestrator run {words}"
-    if (sandboxed / _LEDGER).is_file():
+    if has_ledger(sandboxed):
         hint = "Add --sandbox for its run in the sandbox."
     return f"{run} has not run yet: there is no {folder / _LEDGER}. {hint}"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TextIO
 
 SCHEMA_VERSION = 1
 
-#: Columns that prose is folded at, and that the titles before it take.
+#: Columns that prose is folded at, at most, and that the titles before it take.
 _WIDTH = 80
 _TITLE = 7
+#: Columns that the last cells of a table need, where they are folded.
+_LEAST_FOLD = 24
 
 #: How a problem and its weight are coloured on a terminal.
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -28,6 +32,18 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout, in UTF-8; lone surrogates become escapes."""
     write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def plain_numbers(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """The value with every whole number as such: 246 where Python has 246.0."""
+    match value:
+        case dict():
+            return {name: plain_numbers(item) for name, item in value.items()}
+        case list() | tuple():
+            return [plain_numbers(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def write_text(text: str) -> None:
@@ -43,16 +59,17 @@ def say(text: str = "") -> None:
 
 
 def say_entry(title: str, text: str) -> None:
-    """Print `title  text` on stdout, folded at 80 columns with the text aligned."""
+    """Print `title  text` on stdout, folded at 80 columns or less with the text aligned."""
     indent = " " * (len(f"{title:<{_TITLE}}") + 1)
-    folded = textwrap.fill(
-        f"{title:<{_TITLE}} {printable(text)}",
-        _WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    click.echo(folded)
+    room = min(terminal_width(sys.stdout) or _WIDTH, _WIDTH) - len(indent)
+    for number, line in enumerate(_folded(printable(text), max(room, _LEAST_FOLD))):
+        click.echo(f"{indent if number else f'{title:<{_TITLE}} '}{line}")
+
+
+def _folded(text: str, room: int) -> list[str]:
+    """The text in lines of so many columns; a longer word, such as a path, stays whole."""
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return lines or [""]
 
 
 def tell(text: str, kind: str = "", where: str = "") -> None:
@@ -66,6 +83,17 @@ def tell(text: str, kind: str = "", where: str = "") -> None:
 def coloured(text: str, kind: str, stream: TextIO) -> str:
     """The text in the colour of its kind, where the stream shows colour."""
     return click.style(text, fg=_COLOURS[kind], bold=True) if shows_colour(stream) else text
+
+
+def near(path: Path) -> Path:
+    """A path as somebody who stands here would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """How many columns a terminal has; None where the stream is none."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def printable(text: str) -> str:
@@ -90,34 +118,56 @@ class Column:
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table on stdout: aligned plain text, or through rich where colour is wanted."""
+    """Print a table on stdout, as wide as it is; on a terminal, no wider than that."""
     cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
-    if shows_colour(sys.stdout):
-        _print_rich(columns, cells)
-        return
-    lines = [[column.title for column in columns], *cells]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    head, *lines = table_lines(columns, cells, terminal_width(sys.stdout))
+    click.echo(click.style(head, bold=True) if shows_colour(sys.stdout) else head)
     for line in lines:
-        padded = [
-            cell.rjust(width) if column.right else cell.ljust(width)
-            for column, cell, width in zip(columns, line, widths, strict=True)
-        ]
-        click.echo("  ".join(padded).rstrip())
+        click.echo(line)
 
 
-def _print_rich(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def table_lines(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int | None = None
+) -> list[str]:
+    """A table in lines, the titles first.
 
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for column in columns:
-        table.add_column(
-            Text(column.title), justify="right" if column.right else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False, markup=False, emoji=False, soft_wrap=False).print(table)
+    Where `room`, in columns, is too little, the last cells are folded; where that is not enough
+    either, each row stands in lines of its own below its first cell.
+    """
+    titles = [column.title for column in columns]
+    widths = [max(map(len, cells)) for cells in zip(titles, *rows, strict=True)]
+    if room is not None and sum(widths) + 2 * (len(widths) - 1) > room:
+        left = room - sum(widths[:-1]) - 2 * (len(widths) - 1)
+        if left < _LEAST_FOLD:
+            return _stacked(titles, rows, room)
+        widths[-1] = left
+    return [line for cells in [titles, *rows] for line in _row_lines(columns, cells, widths)]
+
+
+def _row_lines(
+    columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int]
+) -> Iterator[str]:
+    """One row of a table; its last cell is folded where it is longer than its column."""
+    *first, last = (
+        cell.rjust(width) if column.right else cell.ljust(width)
+        for column, cell, width in zip(columns, cells, widths, strict=True)
+    )
+    start = "".join(f"{cell}  " for cell in first)
+    for number, line in enumerate(_folded(last, widths[-1])):
+        yield f"{' ' * len(start) if number else start}{line}".rstrip()
+
+
+def _stacked(titles: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:
+    """Each row as its first cell and, below it, the others with their titles."""
+    longest = max(map(len, titles[1:]))
+    lines = [titles[0]]
+    for first, *others in rows:
+        lines.append(first)
+        for title, cell in zip(titles[1:], others, strict=True):
+            folded = _folded(cell, max(room - longest - 4, _LEAST_FOLD))
+            lines.append(f"  {title:<{longest}}  {folded[0]}")
+            lines += [f"{' ' * (longest + 4)}{line}" for line in folded[1:]]
+    return lines
 
 
 def amount_or_unknown(amount: float | None) -> str:

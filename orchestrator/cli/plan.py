@@ -70,6 +70,7 @@ def plan(
     """
     from orchestrator.catalog.tables import shipped
     from orchestrator.cli.plan_page import print_plan, print_requests, tell_warnings
+    from orchestrator.cli.selected import tell_unmatched
     from orchestrator.manifest.check import load
     from orchestrator.plan.document import plan_document
     from orchestrator.plan.selection import parse
@@ -80,6 +81,7 @@ def plan(
     outlook = look(loaded, folder, selection)
     document = plan_document(outlook.plan, outlook.rows, outlook.spend, outlook.attempts_made)
     tell_warnings(outlook.plan)
+    tell_unmatched(selection, outlook.plan)
     if as_json:
         _print_document(document, outlook.plan, requests=requests)
     else:
@@ -95,11 +97,10 @@ def plan(
 def look(manifest: Manifest, folder: Path, selection: Selection) -> Outlook:
     """The plan of a manifest against its run folder, which is only read, and need not exist."""
     from orchestrator.catalog.tables import shipped
-    from orchestrator.ledger.opening import LEDGER_FILE
     from orchestrator.ledger.sqlite import read_ledger
     from orchestrator.plan.plan import make_plan
 
-    if not (folder / LEDGER_FILE).exists():
+    if not options.has_ledger(folder):
         return Outlook(make_plan(manifest, shipped(), (), selection), (), {}, 0)
     with read_ledger(folder) as ledger:
         rows = list(ledger.rows())
@@ -108,15 +109,16 @@ def look(manifest: Manifest, folder: Path, selection: Selection) -> Outlook:
 
 
 def _requests(made: Plan) -> list[dict[str, Any]]:
-    from orchestrator.cli.wiring import job_request
+    from orchestrator.cli.wiring import job_requests
 
-    return [job_request(made, entry) for entry in made.to_run]
+    return job_requests(made)
 
 
 def _print_document(document: dict[str, Any], made: Plan, *, requests: bool) -> None:
-    from orchestrator.cli.output import print_json
+    from orchestrator.cli.output import plain_numbers, print_json
 
-    print_json({**document, "requests": _requests(made)} if requests else document)
+    printed = plain_numbers(document)
+    print_json({**printed, "requests": _requests(made)} if requests else printed)
 
 
 def _save(made: Plan, path: Path, given: Mapping[str, Any]) -> None:

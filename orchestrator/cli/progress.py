@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from orchestrator.engine.tally import Reason
+from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.plan.cost import amount
 from orchestrator.providers.replies import clean
@@ -33,10 +35,13 @@ PLAIN_EVERY = 30.0
 #: What the live display shows at most, so that it fits a terminal of 24 lines.
 MOST_ACCOUNTS = 4
 MOST_WAITS = 3
+#: How many characters of a reason to wait are shown.
+LONGEST_WHY = 90
 #: How many jobs one reason names at the end.
 MOST_TEXTS = 5
 
-_RUNNING = (State.SUBMITTING, State.SUBMITTED, State.GENERATED)
+#: States that somebody may have to do something about.
+_BAD = (State.FAILED, State.UNKNOWN, State.QUARANTINED)
 
 #: What to do about each reason for which a run ends early.
 _NEXT_STEPS = {
@@ -62,14 +67,14 @@ class Watched(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What one provider's attempts count for now, over the run folder's whole life."""
+    """What one provider's creates count for now, over the run folder's whole life."""
 
     provider: str
-    #: In credits; what is reserved counts like what is spent.
+    #: In credits, of creates that were sent; what is reserved counts like what is spent.
     charged: float
     #: The manifest's cap, None where there is none.
     cap: float | None
-    #: Some model's price stands in no table, so that `charged` may leave something out.
+    #: Some of these creates are of unknown price: `charged` leaves them out.
     unpriced: bool
     slots_held: int
     slots_most: int
@@ -101,13 +106,8 @@ class Snapshot:
     """How a run stands at one moment. Counts are jobs of the manifest."""
 
     total: int
-    stored: int
-    #: On the wire, at the provider, or on the way to disk.
-    running: int
-    planned: int
-    failed: int
-    quarantined: int
-    unknown: int
+    #: By state; they add up to the total.
+    counts: Mapping[State, int]
     downloading: int
     #: Bytes that this run brought to disk.
     bytes_now: int
@@ -128,36 +128,37 @@ def snapshot(campaign: Watched, now: float, *, started: float, total: int) -> Sn
     `total` counts the jobs of the run before the ledger does; the ledger's own number wins once
     it is larger, so that nothing is ever more than the whole.
     """
-    counts = campaign.tally.counts
-    running = sum(counts[state] for state in _RUNNING)
-    ended = (State.STORED, State.FAILED, State.QUARANTINED, State.UNKNOWN)
+    counts = {state: campaign.tally.counts[state] for state in State}
     total = max(total, sum(counts.values()))
+    counts[State.PLANNED] += total - sum(counts.values())
     return Snapshot(
         total=total,
-        stored=counts[State.STORED],
-        running=running,
-        planned=total - running - sum(counts[state] for state in ended),
-        failed=counts[State.FAILED],
-        quarantined=counts[State.QUARANTINED],
-        unknown=counts[State.UNKNOWN],
+        counts=counts,
         downloading=campaign.tally.downloading,
         bytes_now=campaign.tally.bytes_now,
         elapsed=max(now - started, 0.0),
-        spending=tuple(_spending(account) for account in campaign.accounts),
+        spending=tuple(_spending(campaign.accounts)),
         waiting=(*_stopping(campaign), *_waits(campaign.accounts, now)),
     )
 
 
-def _spending(account: Account) -> Spending:
-    name, budget = account.provider.name, account.run.budget
-    return Spending(
-        provider=name,
-        charged=budget.charged.get(name, 0.0),
-        cap=budget.caps.credits.get(name),
-        unpriced=any(model.price is None for model in account.models.values()),
-        slots_held=account.slots.held,
-        slots_most=account.slots.most,
-    )
+def _spending(accounts: Sequence[Account]) -> Iterator[Spending]:
+    """What the ledger says of each account's creates; what is only about to be sent is not in it.
+
+    The budget's own figures hold that already, so that no two creates take the same credits.
+    """
+    spend = accounts[0].run.ledger.spend() if accounts else {}
+    for account in accounts:
+        name = account.provider.name
+        spent = spend.get(name)
+        yield Spending(
+            provider=name,
+            charged=spent.charge if spent else 0.0,
+            cap=account.run.budget.caps.credits.get(name),
+            unpriced=bool(spent and spent.unpriced),
+            slots_held=account.slots.held,
+            slots_most=account.slots.most,
+        )
 
 
 def _stopping(campaign: Watched) -> Iterator[Waiting]:
@@ -180,10 +181,11 @@ def _waits(accounts: Sequence[Account], now: float) -> Iterator[Waiting]:
         if account.halted:
             yield Waiting(f"{name} creates nothing more: it needs you, see the end of this run")
             continue
-        if account.gate.closed_for:
-            yield Waiting(f"{name} is rate limited or in trouble", account.gate.closed_for)
-        elif account.poll_gate.closed_for:
-            yield Waiting(f"{name} answers no looks", account.poll_gate.closed_for)
+        for what, gate in (("creates", account.gate), ("looks", account.poll_gate)):
+            if gate.closed_for:
+                why = shorten(gate.why, LONGEST_WHY, placeholder=" …")
+                yield Waiting(f"{what} at {name} wait: {why}", gate.closed_for)
+                break
         if account.unknowns.paused:
             until = account.unknowns.paused_until
             yield Waiting(f"{name} is paused after unknown creates", _left(until, now))
@@ -199,24 +201,23 @@ def _left(until: float | None, now: float) -> float | None:
 
 def line(snap: Snapshot) -> str:
     """A snapshot as one plain line."""
-    parts = [f"{snap.stored:,} of {snap.total:,} stored"]
-    parts += [f"{count:,} {word}" for word, count in _others(snap) if count]
+    parts = [f"{count:,} {state}" for state, count in _others(snap.counts)]
     groups = [
-        f"{_whole(snap.elapsed)}: {', '.join(parts)}",
+        f"{_whole(snap.elapsed)}: {', '.join([_stored(snap), *parts])}",
         ", ".join(str(spending) for spending in snap.spending),
         ", ".join(str(wait) for wait in snap.waiting),
     ]
     return clean("; ".join(group for group in groups if group))
 
 
-def _others(snap: Snapshot) -> tuple[tuple[str, int], ...]:
-    return (
-        ("running", snap.running),
-        ("planned", snap.planned),
-        ("failed", snap.failed),
-        ("quarantined", snap.quarantined),
-        ("unknown", snap.unknown),
-    )
+def _stored(snap: Snapshot) -> str:
+    return f"{snap.counts[State.STORED]:,} of {snap.total:,} stored"
+
+
+def _others(counts: Mapping[State, int]) -> list[tuple[State, int]]:
+    """The states that jobs are in but `stored`, in the order of a job's life."""
+    others = (state for state in State if state is not State.STORED)
+    return [(state, counts[state]) for state in others if counts[state]]
 
 
 def _whole(seconds: float) -> str:
@@ -228,6 +229,11 @@ def moves(stream: TextIO, environment: Mapping[str, str]) -> bool:
     if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
         return False
     return stream.isatty()
+
+
+def is_live(mode: str, stream: TextIO) -> bool:
+    """Whether progress in this mode is a display that lives on the stream."""
+    return mode == "auto" and moves(stream, os.environ)
 
 
 async def show(campaign: Watched, *, mode: str, stream: TextIO, total: int, clock: Clock) -> None:
@@ -243,12 +249,12 @@ async def show(campaign: Watched, *, mode: str, stream: TextIO, total: int, cloc
     try:
         if mode == "none":
             return
-        if mode == "auto" and moves(stream, os.environ):
+        if is_live(mode, stream):
             await _show_live(look, stream, clock)
         else:
             await _show_plain(look, stream, clock)
-    except (OSError, ValueError):
-        # ValueError is what a closed file object raises.
+    except (OSError, ValueError, StorageError):
+        # ValueError is what a closed file object raises; a ledger that fails ends the run itself.
         return
 
 
@@ -285,12 +291,10 @@ def picture(snap: Snapshot) -> RenderableType:
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
-    counts = Text.assemble((f"{snap.stored:,} of {snap.total:,} stored", "bold green"))
-    for word, count in _others(snap):
-        if count:
-            style = "bold red" if word in ("failed", "quarantined", "unknown") else ""
-            counts.append("  ").append(f"{count:,} {word}", style)
-    bar = ProgressBar(total=max(snap.total, 1), completed=snap.stored)
+    counts = Text.assemble((_stored(snap), "bold green"))
+    for state, count in _others(snap.counts):
+        counts.append("  ").append(f"{count:,} {state}", "bold red" if state in _BAD else "")
+    bar = ProgressBar(total=max(snap.total, 1), completed=snap.counts[State.STORED])
     return Group(
         Padding(bar, 0),
         counts,
@@ -339,11 +343,7 @@ def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
 def _verdict(tally: Tally, elapsed: float) -> str:
     total = sum(tally.counts.values())
     parts = [f"{tally.counts[State.STORED]:,} of {counted(total, 'video')} stored"]
-    parts += [
-        f"{tally.counts[state]:,} {state}"
-        for state in State
-        if state is not State.STORED and tally.counts[state]
-    ]
+    parts += [f"{count:,} {state}" for state, count in _others(tally.counts)]
     if tally.stored_now:
         parts.append(f"{size(tally.bytes_now)} brought to disk now")
     return f"{', '.join(parts)}, in {span(elapsed)}."
@@ -354,7 +354,8 @@ def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
     unknown, failed = tally.counts[State.UNKNOWN], tally.counts[State.FAILED]
     quarantined = tally.counts[State.QUARANTINED]
     if unknown:
-        yield f"{counted(unknown, 'job')} may or may not have been paid for and wait for you:"
+        wait = "waits" if unknown == 1 else "wait"
+        yield f"{counted(unknown, 'job')} may or may not have been paid for and {wait} for you:"
         yield f"    orchestrator resolve {_shown(folder)}"
     if failed:
         yield f"{counted(failed, 'job')} failed; the report says why. For new attempts, which cost:"

@@ -173,7 +173,8 @@ async def _event(
 
 async def _check_task(ledger: SqliteLedger, target: Target, row: Row, task_id: str) -> None:
     """Make sure that a task exists and belongs to no other job."""
-    from orchestrator.cli.wiring import Keys, look_at_task
+    from orchestrator.cli.access import read_dotenv
+    from orchestrator.cli.wiring import Keys, look_at_task, tell_ignored
     from orchestrator.providers.replies import identifier
 
     if identifier(task_id) is None:
@@ -181,7 +182,10 @@ async def _check_task(ledger: SqliteLedger, target: Target, row: Row, task_id: s
     if ledger.holders(row.provider, task_id):
         raise UsageError(f"task {task_id} belongs to another job. Nothing was changed.")
     async with _emulated(target) as served:
-        key = Keys(target.settings, served).need(row.provider)
+        dotenv = read_dotenv(target.settings)
+        if served is None:
+            tell_ignored(dotenv, [row.provider])
+        key = Keys(dotenv, served).need(row.provider)
         ledger.bind_origin(row.provider, key.origin.text)
         view = await look_at_task(key, row, task_id)
     if view.status == "missing":

@@ -14,7 +14,13 @@ from orchestrator.errors import UsageError
 
 @click.command("run")
 @click.argument("manifest", required=False, type=click.Path(path_type=Path))
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Apply a saved plan.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run what `plan --save` saved, and nothing where anything changed since.",
+)
 @options.target
 @options.selection
 @click.option("--yes", is_flag=True, help="Do not ask before spending credits.")
@@ -22,17 +28,22 @@ from orchestrator.errors import UsageError
     "--max-credits",
     multiple=True,
     metavar="[PROVIDER=]N",
-    help="Spend at most N credits in this call.",
+    help="Spend at most N credits in this call, and do not ask; for each PROVIDER where the "
+    "manifest uses several. May be repeated.",
 )
 @click.option(
-    "--in-flight", type=click.IntRange(min=1), help="Tasks at once, for every provider, this time."
+    "--in-flight",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Tasks at once, for every provider, this time.",
 )
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
-    default=10.0,
+    default=10,
     show_default=True,
-    help="Seconds that polls and downloads get after a signal.",
+    metavar="SECONDS",
+    help="Time that polls and downloads get after a signal.",
 )
 @options.json
 @click.option(
@@ -60,6 +71,11 @@ def run(
 
     Jobs that are stored already cost nothing: a second run sends no create for them. The first
     Ctrl-C stops creates and saves; the second ends at once, and the ledger makes that safe.
+
+    Stdout stays empty but for --json: then it holds one document, of how the run stands when it
+    ends, also where a key is missing or the disk fails. Of a manifest with problems it is the
+    document of `validate --json`. Where the command line is wrong or nobody agreed to spend, there
+    is none.
     """
     from orchestrator.cli.session import Call, run_call
     from orchestrator.plan.document import load

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--faults",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="What goes wrong, as a YAML file of faults.",
+    help="What goes wrong, as a YAML file of the form above.",
 )
 def sandbox(port: int, faults: Path | None) -> None:
     r"""Serve the emulated providers.
@@ -41,6 +41,25 @@ def sandbox(port: int, faults: Path | None) -> None:
     The first line of stdout is a JSON object with the base URL of each provider. Any key is
     taken but `invalid`. Ends at Ctrl-C. To run a manifest in a sandbox of its own, nothing has to
     be started: `orchestrator run MANIFEST --sandbox`.
+
+    A faults file is YAML and says what goes wrong:
+
+    \b
+      pace: 0                  # times every latency; 0 ends each task at once
+      balance: {rivya: 500}    # credits in the wallet
+      limits: {rivya: {in_flight: 5, creates_per_minute: 30}}   # else 429
+      faults:                  # of these, the first that fits is played
+        - {on: create, provider: rivya, nth: 2, do: {status: 500}}
+        - {on: download, match: lamp, per: task, times: 1, do: {cut: 1000}}
+        - {on: task, chance: 0.1, do: {fail: generation_failed}}
+
+    `on` is create, poll, upload, download, balance or task. provider, model and match (a part of
+    the prompt) narrow it; nth, times, every, after and chance say which of the requests that fit,
+    counted over all or `per: task`. `do` is, on a request: status, reset, hang, cut, slow,
+    redirect, html, empty, gzip, garbage; on a download also truncated, expired, changed,
+    wrong_range, ignore_range, lie, no_length, endless, no_etag; on a task: fail, refused,
+    channel_down, never, latency, missing, flap, word, spell, hiccup, sync, no_url, urls, credits,
+    reserve, duplicate. A wrong file is refused, with what may stand there.
     """
     anyio.run(_serve, port, faults)
 

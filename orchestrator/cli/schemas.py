@@ -65,8 +65,8 @@ def _write(folder: Path) -> None:
     from orchestrator.catalog.tables import shipped
     from orchestrator.cli.output import say
 
-    _refuse_foreign(folder)
     try:
+        _refuse_foreign(folder)
         written = write_schemas(folder, shipped())
     except OSError as error:
         raise DiskError(

@@ -11,38 +11,41 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import click
 
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli import options
-from orchestrator.cli.caps import call_caps, spending, unpriced_jobs
-from orchestrator.cli.output import print_json
-from orchestrator.cli.progress import final_lines, show
-from orchestrator.cli.status import status_document
-from orchestrator.cli.wiring import Keys, needed_keys, opened
+from orchestrator.cli.access import read_dotenv
+from orchestrator.cli.caps import ask_before_spending, call_caps, unpriced_jobs
+from orchestrator.cli.output import near, print_json, tell
+from orchestrator.cli.progress import final_lines, is_live, show
+from orchestrator.cli.selected import tell_unmatched
+from orchestrator.cli.status import status_document, unstarted_document
+from orchestrator.cli.validate import tell_warning
+from orchestrator.cli.wiring import Keys, needed_keys, opened, tell_ignored
 from orchestrator.engine.budget import Budget
 from orchestrator.engine.campaign import Campaign
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
 from orchestrator.engine.recovery import needs_access
 from orchestrator.engine.run import Run
-from orchestrator.engine.tally import Reason, Tally
-from orchestrator.errors import DiskError, UsageError
+from orchestrator.engine.tally import PENDING, Reason, Tally
+from orchestrator.errors import DiskError, OrchestratorError, StorageError, UsageError
 from orchestrator.ledger.export import results, write_csv, write_jsonl
-from orchestrator.ledger.opening import LEDGER_FILE
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite import open_ledger, read_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.document import check_drift
 from orchestrator.plan.plan import make_plan
 from orchestrator.report.page import write_report
 from orchestrator.storage.local import LocalStorage
+from orchestrator.storage.outcomes import disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from typing import TextIO
 
     from orchestrator.cli.access import Key
@@ -81,29 +84,58 @@ async def run_call(call: Call) -> int:
     """Run one call to its end and return its exit code."""
     manifest = _with_in_flight(load(call.manifest, shipped()), call.in_flight)
     for warning in manifest.warnings:
-        _tell(f"{warning.file}:{warning.line}:{warning.column}: warning: {warning.message}")
+        tell_warning(warning)
     folder = options.run_folder(manifest, run_dir=call.run_dir, sandbox=call.sandbox)
+    try:
+        exit_code = await _run(call, manifest, folder)
+    except UsageError:
+        raise
+    except (OrchestratorError, ExceptionGroup):
+        if call.as_json:
+            with suppress(StorageError):
+                print_json(_standing(call, manifest, folder))
+        raise
+    if call.as_json:
+        print_json(_standing(call, manifest, folder))
+    return exit_code
+
+
+def _standing(call: Call, manifest: Manifest, folder: Path) -> dict[str, Any]:
+    """What `run --json` prints: how the run stands, also where it never began."""
+    if not options.has_ledger(folder):
+        return unstarted_document(manifest, folder)
+    with read_ledger(folder) as ledger:
+        typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
+        return status_document(ledger, folder, typed)
+
+
+async def _run(call: Call, manifest: Manifest, folder: Path) -> int:
+    keys = Keys(read_dotenv(manifest.path.parent))
+    if not call.sandbox:
+        tell_ignored(keys.dotenv, sorted({job.provider for job in manifest.jobs}))
     began = time.monotonic()
     with ExitStack() as stack:
-        ledger, plan = _agreed(call, manifest, folder, stack)
+        ledger, plan = _agreed(call, manifest, folder, keys, stack)
         journal = Journal(stack.enter_context(_log(folder)), Clock())
         journal.note("run", manifest=str(call.manifest), to_run=len(plan.to_run))
         tally = Tally()
         try:
-            tally = await _campaign(call, plan, ledger, journal, folder)
+            tally = await _campaign(call, plan, ledger, journal, folder, keys)
         finally:
             _write_results(ledger, folder, tally)
         journal.note(
             "end", exit_code=tally.exit_code(), **{k.value: n for k, n in tally.counts.items()}
         )
-        for line in final_lines(tally, _near(folder), time.monotonic() - began):
-            _tell(line)
-        if tally.exit_code() not in (0, 1):
-            _tell(f"To go on: {again(call)}")
-        if call.as_json:
-            typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
-            print_json(status_document(ledger, folder, typed))
+        for line in final_lines(tally, near(folder), time.monotonic() - began):
+            tell(line)
+        if goes_on(tally):
+            tell(f"To go on: {again(call)}")
     return tally.exit_code()
+
+
+def goes_on(tally: Tally) -> bool:
+    """Whether the same command again would do more: not for what only waits for a decision."""
+    return bool(tally.reasons) or any(tally.counts[state] for state in PENDING)
 
 
 def again(call: Call) -> str:
@@ -124,18 +156,18 @@ def again(call: Call) -> str:
 
 
 def _agreed(
-    call: Call, manifest: Manifest, folder: Path, stack: ExitStack
+    call: Call, manifest: Manifest, folder: Path, keys: Keys, stack: ExitStack
 ) -> tuple[SqliteLedger, Plan]:
     """The locked ledger and the plan, once the plan is what was saved and may be spent on.
 
     Where there is no ledger yet, none is made before that.
     """
-    is_new = not (folder / LEDGER_FILE).exists()
+    is_new = not options.has_ledger(folder)
     if is_new:
         plan = make_plan(manifest, shipped(), (), call.selection)
         _agree(call, plan)
         if not call.sandbox:
-            needed_keys(Keys(manifest.path.parent), {entry.job.provider for entry in plan.to_run})
+            needed_keys(keys, {entry.job.provider for entry in plan.to_run})
     ledger = open_ledger(folder, campaign=manifest.campaign)
     stack.callback(ledger.close)
     plan = make_plan(manifest, shipped(), ledger.rows(), call.selection)
@@ -149,18 +181,15 @@ def _agree(call: Call, plan: Plan) -> None:
     if call.saved is not None:
         check_drift(call.saved, plan)
     for line in unpriced_jobs(plan, call_caps(call.max_credits, plan)):
-        _tell(line)
+        tell(line)
+    tell_unmatched(call.selection, plan)
     if call.sandbox or call.yes or call.max_credits or not plan.to_run:
         return
-    question = spending(plan)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"{question} Say --yes or --max-credits N. Nothing was sent.")
-    if not _confirmed(question):
-        raise UsageError("nothing was sent")
+    ask_before_spending(plan)
 
 
 async def _campaign(
-    call: Call, plan: Plan, ledger: SqliteLedger, journal: Journal, folder: Path
+    call: Call, plan: Plan, ledger: SqliteLedger, journal: Journal, folder: Path, keys: Keys
 ) -> Tally:
     """Reach the providers and run the campaign, with progress and signals."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DISK_THREADS))
@@ -169,26 +198,21 @@ async def _campaign(
     names |= {entry.job.provider for entry in plan.to_run}
     clock = Clock()
     async with AsyncExitStack() as stack:
-        keys = await _keys(call, plan, names, folder, stack)
-        for name, key in keys.items():
+        found = await _found(call, keys, names, folder, stack)
+        for name, key in found.items():
             ledger.bind_origin(name, key.origin.text)
         accesses = await stack.enter_async_context(
-            opened(keys, plan.manifest.limits, shipped(), clock)
+            opened(found, plan.manifest.limits, shipped(), clock)
         )
-        spend = ledger.spend()
-        budget = Budget(
-            plan.manifest.budget,
-            call_caps(call.max_credits, plan),
-            {name: spent.charge for name, spent in spend.items()},
-            ledger.attempts_made(),
-        )
+        budget = _budget(call, plan, ledger)
         run = Run(ledger, budget, clock, journal, Tally(), anyio.create_task_group())
         campaign = Campaign(run, plan, store, accesses, call.grace)
         # The manifest's jobs stay until the end: the collector need not walk them again and again.
         gc.collect()
         gc.freeze()
         async with anyio.create_task_group() as beside:
-            beside.start_soon(_obey_signals, campaign)
+            aloud = not is_live(call.progress, sys.stderr)
+            beside.start_soon(partial(_obey_signals, campaign, aloud=aloud))
             beside.start_soon(_show, campaign, call.progress, len(plan.entries), clock)
             tally = await campaign.run()
             beside.cancel_scope.cancel()
@@ -196,22 +220,36 @@ async def _campaign(
     return tally
 
 
-async def _keys(
-    call: Call, plan: Plan, names: frozenset[str], folder: Path, stack: AsyncExitStack
+def _budget(call: Call, plan: Plan, ledger: SqliteLedger) -> Budget:
+    return Budget(
+        plan.manifest.budget,
+        call_caps(call.max_credits, plan),
+        {name: spent.charge for name, spent in ledger.spend().items()},
+        ledger.attempts_made(),
+    )
+
+
+async def _found(
+    call: Call, keys: Keys, names: frozenset[str], folder: Path, stack: AsyncExitStack
 ) -> Mapping[str, Key]:
     """The keys of the providers that this run needs; with --sandbox, of one that starts now."""
-    served = None
     if call.sandbox:
         from orchestrator.sandbox.server import Sandbox
 
-        served = await stack.enter_async_context(Sandbox(folder))
-    return needed_keys(Keys(plan.manifest.path.parent, served), names)
+        keys = replace(keys, sandbox=await stack.enter_async_context(Sandbox(folder)))
+    return needed_keys(keys, names)
 
 
-async def _obey_signals(campaign: Campaign) -> None:
+async def _obey_signals(campaign: Campaign, *, aloud: bool) -> None:
+    """Hand signals on. `aloud` says at once what the first one does, where no display shows it."""
     with anyio.open_signal_receiver(*SIGNALS) as signals:
         async for received in signals:
             campaign.signalled(SIGNALS[received])
+            if aloud:
+                aloud = False
+                # A terminal that was closed ends no run.
+                with suppress(OSError):
+                    tell("Stopping: no new creates. A second signal ends the run at once.")
 
 
 async def _show(campaign: Campaign, mode: str, total: int, clock: Clock) -> None:
@@ -241,41 +279,17 @@ def _write_results(ledger: SqliteLedger, folder: Path, tally: Tally) -> None:
 
 @contextmanager
 def _log(folder: Path) -> Iterator[TextIO]:
-    """The run's log. A disk without room for it stops nothing."""
-    stream = (folder / "run.log").open("a", encoding="utf-8", errors="backslashreplace")
+    """The run's log. A disk without room for it stops nothing.
+
+    Raises DiskError where it cannot be opened.
+    """
+    path = folder / "run.log"
+    try:
+        stream = path.open("a", encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise disk_error(error, path) from error
     try:
         yield stream
     finally:
         with suppress(OSError):
             stream.close()
-
-
-def _confirmed(question: str) -> bool:
-    """Ask on the terminal. One Ctrl-C answers, which the event loop would swallow otherwise."""
-    interrupts: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        interrupts.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        return click.confirm(f"{question} Go on?", err=True)
-    except click.Abort:
-        click.echo(err=True)
-        if interrupts:
-            _tell("nothing was sent")
-            raise SystemExit(SIGNALS[signal.SIGINT]) from None
-        return False
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _near(folder: Path) -> Path:
-    """The folder as somebody who stands here would write it."""
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.manifest.model import Manifest
 
 
 @click.command("status")
@@ -47,18 +48,38 @@ def status_document(ledger: SqliteLedger, folder: Path, typed: str) -> dict[str,
     the run.
     """
     from orchestrator.cli.decisions import documents
-    from orchestrator.cli.output import SCHEMA_VERSION
+    from orchestrator.cli.output import plain_numbers
     from orchestrator.ledger.summary import cost, counts, undecided
 
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "campaign": ledger.campaign,
-        "run_dir": str(folder),
+    document = {
+        **_beginning(ledger.campaign, folder),
         "counts": {state.value: number for state, number in counts(ledger).items()},
         "cost": cost(ledger),
         "elapsed_s": elapsed(ledger),
         "needs_decision": documents(undecided(ledger), typed),
     }
+    whole: dict[str, Any] = plain_numbers(document)
+    return whole
+
+
+def unstarted_document(manifest: Manifest, folder: Path) -> dict[str, Any]:
+    """What `run --json` prints where the run folder has no ledger: all jobs are planned."""
+    from orchestrator.jobs import State
+
+    counts = {state.value: 0 for state in State} | {State.PLANNED.value: len(manifest.jobs)}
+    return {
+        **_beginning(manifest.campaign, folder),
+        "counts": counts,
+        "cost": [],
+        "elapsed_s": 0,
+        "needs_decision": [],
+    }
+
+
+def _beginning(campaign: str, folder: Path) -> dict[str, Any]:
+    from orchestrator.cli.output import SCHEMA_VERSION
+
+    return {"schema_version": SCHEMA_VERSION, "campaign": campaign, "run_dir": str(folder)}
 
 
 def elapsed(ledger: SqliteLedger) -> float:
@@ -84,7 +105,8 @@ def _print_status(document: Mapping[str, Any], typed: str) -> None:
     waiting = document["needs_decision"]
     if waiting:
         say()
-        say(f"{counted(len(waiting), 'job')} wait for a decision. To see why, and what to do:")
+        wait = "waits" if len(waiting) == 1 else "wait"
+        say(f"{counted(len(waiting), 'job')} {wait} for a decision. To see why, and what to do:")
         say(f"  orchestrator resolve {typed}")
 
 

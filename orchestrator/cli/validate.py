@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli import options
-from orchestrator.cli.output import SCHEMA_VERSION, print_json, say, tell
+from orchestrator.cli.output import say, tell
 
 if TYPE_CHECKING:
     from orchestrator.jobs import Problem
@@ -49,7 +48,7 @@ def validate(manifests: tuple[Path, ...], as_json: bool) -> None:
     for warning in warnings:
         tell_warning(warning)
     if as_json:
-        _print_document(problems, warnings, jobs)
+        options.print_problems(problems, warnings, jobs)
     else:
         for problem in problems:
             say(str(problem))
@@ -62,18 +61,6 @@ def tell_warning(warning: Problem) -> None:
     hint = f" ({warning.hint})" if warning.hint else ""
     where = f"{warning.file}:{warning.line}:{warning.column}: "
     tell(f"{warning.message}{hint}", "warning", where)
-
-
-def _print_document(problems: list[Problem], warnings: list[Problem], jobs: int) -> None:
-    print_json(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "valid": not problems,
-            "jobs": jobs,
-            "problems": [asdict(problem) for problem in problems],
-            "warnings": [asdict(warning) for warning in warnings],
-        }
-    )
 
 
 def _summary(manifests: int, jobs: int, problems: list[Problem]) -> str:

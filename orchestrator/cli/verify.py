@@ -13,9 +13,10 @@ import click
 from orchestrator.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from orchestrator.cli.options import Target
     from orchestrator.ledger.store import StoredFile
 
 #: Seconds between two lines of progress, off a terminal and on one.
@@ -35,6 +36,9 @@ def verify(run: Path, run_dir: Path | None, sandbox: bool) -> None:
 
     RUN is a manifest or a run folder. Prints each video that is missing or is not what was
     stored, and each that lacks the file that says where it came from; exits 1 where there is one.
+
+    To mend a video, delete it or move it away, and run the manifest again: what its jobs
+    lack is fetched again and not paid again, as long as the provider still has it.
     """
     from orchestrator.cli.output import say, tell
     from orchestrator.ledger.sqlite import read_ledger
@@ -45,29 +49,52 @@ def verify(run: Path, run_dir: Path | None, sandbox: bool) -> None:
         files = [file for row in ledger.rows() for file in row.files]
     progress = _Progress(len(files))
     findings = 0
-    for file in files:
-        for finding in check_file(target.folder, file):
+    try:
+        for finding in _findings(target.folder, files, progress):
             progress.clear()
-            say(f"{file.path}: {finding}")
+            say(finding)
             findings += 1
-        progress.hashed(file.bytes)
-    progress.clear()
+    finally:
+        progress.clear()
     total = f"{counted(len(files), 'video')}, {size(progress.bytes)}"
     if findings:
-        tell(f"{total}: {counted(findings, 'finding')}. The next run fetches missing videos again.")
+        tell(f"{total}: {counted(findings, 'finding')}.")
+        _tell_how_to_mend(target)
     else:
         tell(f"{total}: all as they were stored.")
     raise SystemExit(1 if findings else 0)
 
 
+def _tell_how_to_mend(target: Target) -> None:
+    from orchestrator.cli.output import near, tell
+
+    tell(f"To mend a video, delete it or move it out of {near(target.folder)}. Then run again:")
+    tell(f"  orchestrator run {target.typed if target.manifest else 'MANIFEST'}")
+    tell("What the manifest's jobs lack is fetched again and not paid again, as long as the")
+    tell("provider still has it.")
+
+
+def _findings(folder: Path, files: Sequence[StoredFile], progress: _Progress) -> Iterator[str]:
+    """What is wrong with each video, as lines that begin with its path."""
+    for file in files:
+        yield from (f"{file.path}: {finding}" for finding in check_file(folder, file))
+        progress.hashed(file.bytes)
+
+
 def check_file(folder: Path, file: StoredFile) -> Iterator[str]:
-    """What is wrong with one stored video and its sidecar."""
+    """What is wrong with one stored video, and with its sidecar where the video is there.
+
+    Raises DiskError where the disk does not let them be seen.
+    """
     from orchestrator.storage.paths import regular_size, relative
 
     path = folder / relative(file.path)
     length = regular_size(path)
+    if length is None and not os.path.lexists(path):
+        yield "missing"
+        return
     if length is None:
-        yield "missing" if not os.path.lexists(path) else "not a regular file"
+        yield "not a regular file"
     elif length != file.bytes:
         yield f"changed: {length:,} bytes, stored were {file.bytes:,}"
     elif (finding := _content(path, file)) is not None:

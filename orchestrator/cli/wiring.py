@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli.access import Key, find_key, origin_of, read_dotenv
+from orchestrator.cli.access import Key, check_key, find_key, ignored, origin_of, read_dotenv
+from orchestrator.cli.output import near, tell
 from orchestrator.errors import CredentialsError, UsageError
 from orchestrator.providers.base import WireReference
 from orchestrator.providers.origins import Origin, check_public_url, guarded_socket
@@ -16,9 +17,9 @@ from orchestrator.providers.registry import provider as find_provider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
-    from pathlib import Path
 
     from orchestrator.catalog.spec import Catalog
+    from orchestrator.cli.access import Dotenv
     from orchestrator.engine.campaign import Access
     from orchestrator.engine.clock import Clock
     from orchestrator.jobs import Reference
@@ -35,8 +36,8 @@ SANDBOX_KEY = "sandbox"
 class Keys:
     """Finds the key of each provider: in the sandbox, or as the environment says."""
 
-    #: The manifest's folder, whose `.env` counts.
-    folder: Path
+    #: That of the manifest's folder.
+    dotenv: Dotenv
     #: Provider to base URL, while the sandbox serves.
     sandbox: Mapping[str, str] | None = None
 
@@ -44,14 +45,22 @@ class Keys:
         """The provider's key; None where there is none."""
         if self.sandbox is not None:
             if name not in self.sandbox:
-                raise UsageError(f"the sandbox emulates no provider {name}")
+                raise UsageError(f"the sandbox emulates no provider {name}.")
             return Key(SANDBOX_KEY, "sandbox", Origin.from_url(self.sandbox[name]))
-        settings = find_provider(name).settings
-        return find_key(settings, os.environ, read_dotenv(self.folder), self.folder)
+        return find_key(find_provider(name).settings, os.environ, self.dotenv)
 
     def need(self, name: str) -> Key:
-        """The provider's key. Raises CredentialsError where there is none."""
-        key = self.find(name)
+        """The provider's key.
+
+        Raises CredentialsError where there is none, or one that no request can carry, and
+        UsageError where its base URL is none.
+        """
+        try:
+            key = self.find(name)
+            if key is not None:
+                check_key(key)
+        except (CredentialsError, UsageError) as error:
+            raise type(error)(f"{error} Nothing was sent.") from None
         if key is None:
             variable = find_provider(name).settings.key_variable
             raise CredentialsError(
@@ -59,6 +68,14 @@ class Keys:
                 f"manifest. Nothing was sent."
             )
         return key
+
+
+def tell_ignored(dotenv: Dotenv, providers: Iterable[str]) -> None:
+    """Say on stderr what of a `.env` does not count for these providers."""
+    settings = [find_provider(name).settings for name in providers]
+    for one in ignored(settings, os.environ, dotenv):
+        line = "" if one.line is None else f"{one.line}:"
+        tell(one.why, "warning", f"{near(dotenv.path)}:{line} ")
 
 
 @asynccontextmanager
@@ -99,8 +116,14 @@ async def opened(
         yield accesses
 
 
-def job_request(plan: Plan, entry: Entry) -> dict[str, Any]:
-    """One item of `requests` in `plan --json --requests`: what `run` would send for this job."""
+def job_requests(plan: Plan) -> list[dict[str, Any]]:
+    """`requests` of `plan --json --requests`: what `run` would send, in the manifest's order."""
+    keys = Keys(read_dotenv(plan.manifest.path.parent))
+    origins = {name: _origin(keys, name) for name in {e.job.provider for e in plan.to_run}}
+    return [_job_request(plan, entry, origins[entry.job.provider]) for entry in plan.to_run]
+
+
+def _job_request(plan: Plan, entry: Entry, origin: Origin) -> dict[str, Any]:
     import json
 
     job = entry.job
@@ -114,14 +137,14 @@ def job_request(plan: Plan, entry: Entry) -> dict[str, Any]:
         "provider": job.provider,
         "model": job.model,
         "method": request.method,
-        "url": _origin(plan.manifest.path.parent, job.provider).url(request.path),
+        "url": origin.url(request.path),
         "body": json.loads(request.body or b"null"),
     }
 
 
-def _origin(folder: Path, name: str) -> Origin:
+def _origin(keys: Keys, name: str) -> Origin:
     """Where a run would send to: its key decides whether a `.env` counts."""
-    key = Keys(folder).find(name)
+    key = keys.find(name)
     return key.origin if key else origin_of(find_provider(name).settings, os.environ)
 
 

@@ -36,6 +36,8 @@ class Gate:
         self._troubles = 0
         self._troubled_since = 0.0
         self._closed_until = 0.0
+        #: What the latest trouble was, in words; empty without trouble.
+        self.why = ""
         #: The ticket of the one request that tries while there is trouble.
         self._trying: int | None = None
         self._changed = anyio.Event()
@@ -66,14 +68,18 @@ class Gate:
                     break
             return self._epoch
 
-    def trouble(self, ticket: int, retry_after: float | None = None) -> None:
-        """Close after a request that met trouble; `retry_after` is what the provider asked for."""
+    def trouble(self, ticket: int, retry_after: float | None = None, *, why: str = "") -> None:
+        """Close after a request that met trouble.
+
+        `retry_after` is what the provider asked for, in seconds; `why` is for people.
+        """
         now = self._clock.now()
         asked = None if retry_after is None else min(retry_after, LONGEST_RETRY_AFTER)
         if ticket == self._epoch:
             if not self._troubles:
                 self._troubled_since = now
             self._troubles += 1
+            self.why = why
             backoff = min(FIRST_BACKOFF * 2 ** min(self._troubles - 1, 16), LONGEST_BACKOFF)
             self._closed_until = now + max(backoff, asked or 0.0)
             self.withdraw(ticket)
@@ -85,6 +91,7 @@ class Gate:
         """Open after a request that went well, if it started after the latest trouble."""
         if ticket == self._epoch and self._troubles:
             self._troubles = 0
+            self.why = ""
             self.withdraw(ticket)
             self._epoch += 1
 

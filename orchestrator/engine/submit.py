@@ -254,10 +254,11 @@ class Submitter:
         """Let the account's pauses know how the create went."""
         account = self._account
         if isinstance(outcome, Throttled):
-            account.gate.trouble(ticket, outcome.retry_after)
+            account.gate.trouble(ticket, outcome.retry_after, why=_why(outcome.fault))
             self._run.journal.note("throttled", provider=account.provider.name, **_said(outcome))
         elif isinstance(outcome, Unsent) or (isinstance(outcome, Unclear) and not outcome.final):
-            account.gate.trouble(ticket, getattr(outcome, "retry_after", None))
+            asked = getattr(outcome, "retry_after", None)
+            account.gate.trouble(ticket, asked, why=_why(outcome.fault))
             self._run.journal.note("trouble", provider=account.provider.name, **_said(outcome))
             if account.gate.troubled_for >= account.limits.give_up_after:
                 account.halt(Reason.UNFINISHED, f"not to be reached: {outcome.fault.message}")
@@ -401,6 +402,12 @@ class _CallableBack:
     def __exit__(self, *error: object) -> bool:
         self._waiting.discard(self._scope)
         return bool(self._scope.__exit__(*error))  # type: ignore[arg-type]
+
+
+def _why(fault: Fault) -> str:
+    """A fault in words; the code too where it is the provider's."""
+    is_ours = fault.code in ("not_sent", "lost")
+    return fault.message if is_ours else f"{fault.message} ({fault.code})"
 
 
 def _said(outcome: Throttled | Unsent | Unclear) -> dict[str, str]:

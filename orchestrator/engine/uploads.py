@@ -139,7 +139,7 @@ class Uploads:
             try:
                 reply = await account.transport.ask(request, timeout=UPLOAD_PATIENCE)
             except TransportError as error:
-                account.gate.trouble(ticket)
+                account.gate.trouble(ticket, why=error.reason)
                 self._run.journal.note("upload_trouble", path=path, message=error.reason)
                 fault = Fault("upload_lost", f"{path} could not be uploaded: {error.reason}")
                 tries += isinstance(error, Lost)
@@ -162,10 +162,10 @@ class Uploads:
         return fault
 
     def _judge(self, outcome: Throttled | Unclear, ticket: int) -> None:
-        self._account.gate.trouble(ticket, outcome.retry_after)
-        self._run.journal.note(
-            "upload_trouble", code=outcome.fault.code, message=outcome.fault.message
-        )
+        fault = outcome.fault
+        why = f"{fault.message} ({fault.code})"
+        self._account.gate.trouble(ticket, outcome.retry_after, why=why)
+        self._run.journal.note("upload_trouble", code=fault.code, message=fault.message)
 
 
 def _wire(reference: Reference, uploaded: Uploaded) -> WireReference:

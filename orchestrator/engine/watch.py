@@ -97,7 +97,7 @@ class Watcher:
         try:
             answer = await self._ask(due, ticket)
         except Exception as error:  # noqa: BLE001 - what cannot be read is asked for again
-            self._account.poll_gate.trouble(ticket)
+            self._account.poll_gate.trouble(ticket, why=f"a defect of this program: {error!r}")
             self._run.journal.note("defect", error=repr(error))
         finally:
             self._account.poll_gate.withdraw(ticket)
@@ -120,7 +120,7 @@ class Watcher:
                 account.provider.poll(task_ids), timeout=POLL_TIMEOUT
             )
         except TransportError as error:
-            account.poll_gate.trouble(ticket)
+            account.poll_gate.trouble(ticket, why=error.reason)
             self._run.journal.note(
                 "poll_trouble", provider=account.provider.name, message=error.reason
             )
@@ -133,7 +133,8 @@ class Watcher:
             self._batch = 1
             account.poll_gate.fine(ticket)
         else:
-            account.poll_gate.trouble(ticket, answer.retry_after)
+            why = f"{answer.fault.message} ({answer.fault.code})"
+            account.poll_gate.trouble(ticket, answer.retry_after, why=why)
         self._run.journal.note(
             "poll_trouble",
             provider=account.provider.name,

@@ -1,4 +1,4 @@
-"""Where a credential may go, and which addresses a result may come from.
+"""What a credential may be and where it may go, and which addresses a result may come from.
 
 An account's base URL is an `Origin`. Result URLs are somebody else's text: `check_public_url`
 judges what is written in them, `guarded_socket` judges the address that is really connected to,
@@ -84,7 +84,14 @@ class Origin:
     @property
     def text(self) -> str:
         """How the ledger names the origin: a loopback host and port do not count."""
-        return "http://127.0.0.1" if self.loopback else self._site
+        return "http://127.0.0.1" if self.loopback else self.site
+
+    @property
+    def site(self) -> str:
+        """Scheme, host and, where it is another than the scheme's, port, such as `http://127.0.0.1:8700`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
 
     def url(self, path: str) -> str:
         """The whole URL of a path below the base URL.
@@ -94,13 +101,7 @@ class Origin:
         """
         if not path.startswith("/") or not _PRINTABLE.fullmatch(path):
             raise ValueError(f"not a path below a base URL: {path!r}")
-        return f"{self._site}{self.prefix}{path}"
-
-    @property
-    def _site(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}"
+        return f"{self.site}{self.prefix}{path}"
 
 
 def _base_parts(text: str) -> tuple[SplitResult, str, int]:
@@ -120,6 +121,24 @@ def _base_parts(text: str) -> tuple[SplitResult, str, int]:
     if "?" in text or "#" in text:
         raise UsageError(f"the base URL holds a query or a fragment: {shape}")
     return parts, host, port or _DEFAULT_PORTS[parts.scheme]
+
+
+def credential_trouble(text: str) -> str | None:
+    """Why a text is no credential that a header can carry; None where it is one.
+
+    Never repeats the text.
+    """
+    if not text:
+        return "is empty"
+    if _PRINTABLE.fullmatch(text):
+        return None
+    if len(text.splitlines()) > 1:
+        return "holds a line break"
+    if any(char.isspace() for char in text):
+        return "holds a space"
+    if not text.isascii():
+        return "holds a character that is not ASCII"
+    return "holds a control character"
 
 
 def check_public_url(url: str, *, loopback_allowed: bool) -> str | None:

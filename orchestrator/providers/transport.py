@@ -8,6 +8,7 @@ after a failure is whether the request may have left this machine, and that is a
 from __future__ import annotations
 
 import asyncio
+import os
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,6 +18,7 @@ from yarl import URL
 
 from orchestrator.errors import CredentialsError
 from orchestrator.providers.base import Reply
+from orchestrator.providers.origins import credential_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +58,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 class TransportError(Exception):
-    """No whole reply came. `reason` is short, and free of secrets and URLs."""
+    """No whole reply came. `reason` is short; it holds no secret, and no path of a URL."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -112,12 +114,11 @@ class Transport:
         connect_timeout: float = 30,
         reuse: bool = False,
     ) -> None:
-        if not credential or not credential.isascii() or not credential.isprintable():
-            raise CredentialsError(
-                "the key is empty or holds characters that no key has: copy it again"
-            )
+        trouble = credential_trouble(credential)
+        if trouble is not None:
+            raise CredentialsError(f"the key of {origin.site} {trouble}: copy it again")
         self._origin = origin
-        self._authorization = f"Bearer {credential.strip()}"
+        self._authorization = f"Bearer {credential}"
         self._reuse = reuse
         self._connect_timeout = connect_timeout
         self._create_timeout = aiohttp.ClientTimeout(total=create_timeout, connect=connect_timeout)
@@ -164,7 +165,7 @@ class Transport:
             ) as response:
                 return await _reply(response)
         except (aiohttp.ClientError, OSError) as error:
-            raise translate(error, sent=progress.sent) from None
+            raise translate(error, sent=progress.sent, site=self._origin.site) from None
 
     async def ask(self, request: Request, *, timeout: float = 60) -> Reply:
         """Send a poll, an upload or a balance request, which may be repeated freely.
@@ -185,7 +186,7 @@ class Transport:
             ) as response:
                 return await _reply(response)
         except (aiohttp.ClientError, OSError) as error:
-            raise translate(error, sent=False) from None
+            raise translate(error, sent=False, site=self._origin.site) from None
 
     async def _upload(self, request: Request, upload: Upload, timeout: float) -> Reply:
         file = await asyncio.to_thread(_opened, upload.path)
@@ -203,7 +204,7 @@ class Transport:
                 ) as response:
                     return await _reply(response)
         except (aiohttp.ClientError, OSError) as error:
-            raise translate(error, sent=progress.sent) from None
+            raise translate(error, sent=progress.sent, site=self._origin.site) from None
         finally:
             file.close()
 
@@ -219,15 +220,27 @@ class Transport:
         }
 
 
-def translate(error: BaseException, *, sent: bool) -> TransportError:
+def translate(error: BaseException, *, sent: bool, site: str) -> TransportError:
     """What a failure of aiohttp or of a socket means: NotSent or Lost.
 
-    `sent` says that bytes were handed to the socket, whatever the failure claims.
+    `sent` says that bytes were handed to the socket, whatever the failure claims. `site` is the
+    scheme, host and port that the request was for.
     """
     reason = next((text for kind, text in _REASONS if isinstance(error, kind)), "the request broke")
-    if isinstance(error, _BEFORE_SENDING) and not sent:
-        return NotSent(reason)
-    return Lost(reason)
+    if not isinstance(error, _BEFORE_SENDING) or sent:
+        return Lost(reason)
+    return NotSent(f"cannot connect to {site}: {_system_words(error) or reason}")
+
+
+def _system_words(error: BaseException) -> str | None:
+    """What the system said of a connection that was not made, such as `connection refused`."""
+    # Of a name or of TLS, the number is that of another library.
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.ClientSSLError):
+        return None
+    if not isinstance(error, aiohttp.ClientConnectorError) or error.errno is None:
+        return None
+    words = os.strerror(error.errno)
+    return words[:1].lower() + words[1:]
 
 
 def _session(

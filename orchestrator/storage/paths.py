@@ -1,6 +1,6 @@
 """Names inside a run folder: checked before they are used, and never overwritten.
 
-All functions block; they raise OSError where the disk refuses.
+All functions block; they raise OSError where the disk refuses, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from orchestrator.errors import UsageError
+from orchestrator.storage.outcomes import disk_error
 
 #: Errors that say that a file system has no hard links, or not for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
@@ -142,11 +143,17 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def regular_size(path: Path) -> int | None:
-    """Size in bytes of a regular file, None where there is none (a link is none)."""
+    """Size in bytes of a regular file, None where there is none (a link is none).
+
+    Raises DiskError where the disk does not let it be seen, such as in a folder without
+    permission: nobody knows then whether the file is there.
+    """
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise disk_error(error, path) from error
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 

@@ -47,7 +47,8 @@ def test_of_a_short_key_nothing_is_told(
     orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RIVYA_API_KEY", "hunter2")
-    assert "ter2" not in orchestrate("doctor", "--offline").out
+    found = line(orchestrate("doctor", "--offline"), "rivya key")
+    assert found.endswith("ok      from RIVYA_API_KEY, too short to show its end")
 
 
 def test_without_any_key_both_are_problems(orchestrate: Callable[..., Outcome]) -> None:
@@ -74,6 +75,35 @@ def test_a_key_file_that_cannot_be_read_is_a_problem_and_no_crash(
     outcome = orchestrate("doctor", "--offline")
     assert outcome.code == 1
     assert "nowhere" in line(outcome, "rivya key")
+
+
+@pytest.mark.parametrize(
+    ("key", "trouble"),
+    [
+        ("rvya sk_very_secret", "holds a space"),
+        ("rvya_sk\nvery_secret", "holds a line break"),
+        ("rvya_sk_very_sécret", "holds a character that is not ASCII"),
+    ],
+)
+def test_a_key_that_no_request_can_carry_is_a_problem_and_not_shown(
+    orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, key: str, trouble: str
+) -> None:
+    monkeypatch.setenv("RIVYA_API_KEY", key)
+    outcome = orchestrate("doctor", "--offline")
+    assert outcome.code == 1
+    assert f"problem  RIVYA_API_KEY {trouble}" in line(outcome, "rivya key")
+    assert "cret" not in outcome.out + outcome.err
+
+
+def test_what_of_a_dotenv_does_not_count_is_said_on_stderr(
+    orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RIVYA_API_KEY", KEY)
+    (tmp_path / ".env").write_text("RIVYA_BASE_URL=https://example.com\n\nRIVYA_API_KEY secret\n")
+    outcome = orchestrate("doctor", "--offline")
+    first, second = outcome.err.splitlines()
+    assert first == ".env:3: warning: this line is not NAME=value, and is not read"
+    assert second.startswith(".env: warning: RIVYA_BASE_URL is not used: RIVYA_API_KEY comes from ")
 
 
 def test_a_stale_schema_is_a_problem(
@@ -137,7 +167,7 @@ def test_a_provider_that_is_not_there_is_a_problem(
             monkeypatch.setenv(key_variable, key)
     outcome = orchestrate("doctor")
     assert outcome.code == 1
-    assert outcome.out.count("cannot be reached: no connection could be made") == 2
+    assert outcome.out.count("cannot connect to http://127.0.0.1:9: connection refused") == 2
 
 
 @pytest.mark.parametrize(("apart", "finding"), [(0, False), (-50, False), (90, True), (-90, True)])

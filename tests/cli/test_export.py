@@ -4,6 +4,8 @@ import csv
 import importlib.util
 import io
 import json
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,6 @@ from orchestrator.ledger.export import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -94,3 +95,13 @@ def test_a_place_that_cannot_be_written_is_the_disks_fault(
     orchestrate: Callable[..., Outcome], run_folder: Path
 ) -> None:
     assert orchestrate("export", run_folder, "--out", run_folder / "no" / "r.jsonl").code == 7
+
+
+def test_the_help_says_that_parquet_is_an_extra_and_how_to_install_it(
+    orchestrate: Callable[..., Outcome],
+) -> None:
+    text = " ".join(orchestrate("export", "--help").out.split())
+    assert "Parquet needs pyarrow, which is an extra: pip install 'overnight-orch" in text
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert f"'{project['name']}[parquet]'" in text
+    assert "parquet" in project["optional-dependencies"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,6 +68,13 @@ def test_show_fits_80_columns_and_names_every_parameter(
     assert max(map(len, outcome.out.splitlines())) <= 80
     for param in shipped().models[name].params:
         assert f"\n{param.key} " in outcome.out
+
+
+def test_a_seed_is_said_to_be_each_jobs_own_and_not_the_tables(
+    orchestrate: Callable[..., Outcome],
+) -> None:
+    page = orchestrate("models", "show", "happyhorse-1-0").out
+    assert re.search(r"^seed +number +each job's own +from 0 to ", page, re.MULTILINE)
 
 
 def test_schema_prints_the_models_schema(orchestrate: Callable[..., Outcome]) -> None:

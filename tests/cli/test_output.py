@@ -6,19 +6,25 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.cli.output import (
     Column,
     amount_or_unknown,
+    near,
+    plain_numbers,
     print_json,
     print_table,
     printable,
     say_entry,
     shows_colour,
     some,
+    table_lines,
     tell,
 )
 
@@ -47,12 +53,78 @@ def test_a_table_off_a_terminal_is_aligned_plain_text(capsys: pytest.CaptureFixt
     ]
 
 
+MODELS = (Column("MODEL"), Column("EACH", right=True), Column("PRICE"))
+PRICES = [
+    ("rivya/happyhorse-1-0", "28", "estimated by the table of its provider"),
+    ("rivya/sora-2-pro", "1,075", "exact"),
+]
+
+
+def test_a_table_that_does_not_fit_folds_its_last_cells() -> None:
+    assert table_lines(MODELS, PRICES, 56) == [
+        "MODEL                  EACH  PRICE",
+        "rivya/happyhorse-1-0     28  estimated by the table of",
+        "                             its provider",
+        "rivya/sora-2-pro      1,075  exact",
+    ]
+    assert table_lines(MODELS, PRICES, 67) == table_lines(MODELS, PRICES)
+
+
+def test_a_table_that_cannot_be_folded_gives_each_row_lines_of_its_own() -> None:
+    assert table_lines(MODELS, PRICES, 40) == [
+        "MODEL",
+        "rivya/happyhorse-1-0",
+        "  EACH   28",
+        "  PRICE  estimated by the table of its",
+        "         provider",
+        "rivya/sora-2-pro",
+        "  EACH   1,075",
+        "  PRICE  exact",
+    ]
+    numbers = (Column("PROVIDER"), Column("ESTIMATED", right=True))
+    assert table_lines(numbers, [("rivya", "9")], 15) == ["PROVIDER", "rivya", "  ESTIMATED  9"]
+
+
+@given(
+    st.lists(st.tuples(*[st.text("ab 1é-", max_size=24)] * 3), max_size=4),
+    st.integers(40, 200),
+)
+def test_a_table_on_a_terminal_is_never_wider_where_its_words_are_not(
+    rows: list[tuple[str, str, str]], room: int
+) -> None:
+    lines = table_lines(MODELS, rows, room)
+    assert max(map(len, lines)) <= room
+    words = [word for row in rows for cell in row for word in cell.split()]
+    assert sorted(" ".join(lines).split()) == sorted(
+        [*words, *_titles(len(rows), stacked=lines[0] == "MODEL")]
+    )
+
+
+def _titles(rows: int, *, stacked: bool) -> list[str]:
+    return ["MODEL", *["EACH", "PRICE"] * (rows if stacked else 1)]
+
+
 def test_long_entries_are_folded_under_their_text(capsys: pytest.CaptureFixture[str]) -> None:
     say_entry("time", "word " * 30)
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert len(first) <= 80
     assert first.startswith("time    word")
     assert second.startswith("        word")
+
+
+def test_whole_numbers_are_written_as_such_wherever_they_stand() -> None:
+    document = {"a": 246.0, "b": [{"c": (0.9, -3.0)}], "d": None, "e": True, "f": "1.0"}
+    assert json.dumps(plain_numbers(document)) == (
+        '{"a": 246, "b": [{"c": [0.9, -3]}], "d": null, "e": true, "f": "1.0"}'
+    )
+
+
+def test_a_path_is_shown_as_somebody_who_stands_here_would_write_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert near(tmp_path / "films" / ".env") == Path("films/.env")
+    assert near(Path("/elsewhere/.env")) == Path("/elsewhere/.env")
 
 
 def test_notes_and_warnings_go_to_stderr_without_colour_in_a_pipe(
@@ -100,15 +172,15 @@ def test_colour_is_for_terminals_that_want_it(
     assert not shows_colour(io.StringIO())
 
 
-def on_a_terminal(environment: Mapping[str, str]) -> str:
-    """What `models list` prints on a terminal of 80 columns."""
+def on_a_terminal(*arguments: str, columns: int = 80, **environment: str) -> str:
+    """What the program prints on a terminal."""
     outer, inner = pty.openpty()
     clean = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     with subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", "models", "list"],
+        [sys.executable, "-m", "orchestrator", *arguments],
         stdin=inner,
         stdout=inner,
-        env={**clean, "TERM": "xterm-256color", "COLUMNS": "80", **environment},
+        env={**clean, "TERM": "xterm-256color", "COLUMNS": str(columns), **environment},
     ) as process:
         os.close(inner)
         printed = b""
@@ -123,8 +195,15 @@ def on_a_terminal(environment: Mapping[str, str]) -> str:
 
 
 def test_a_terminal_gets_colour_unless_it_is_told_not_to() -> None:
-    coloured = on_a_terminal({})
+    coloured = on_a_terminal("models", "list")
     assert "\x1b[1m" in coloured
     assert "rivya/hailuo-pro" in coloured
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        assert "\x1b" not in on_a_terminal(environment)
+        assert "\x1b" not in on_a_terminal("models", "list", **environment)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_what_is_shown_fits_a_terminal(columns: int) -> None:
+    for arguments in (("models", "list"), ("models", "show", "happyhorse-1-0")):
+        shown = on_a_terminal(*arguments, columns=columns, NO_COLOR="1")
+        assert max(map(len, shown.splitlines())) <= columns

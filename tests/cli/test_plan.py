@@ -64,6 +64,15 @@ def test_json_has_every_field_and_no_requests_unless_asked(
     assert document["cost"][0]["amount"] is None
 
 
+def test_numbers_are_written_alike_whatever_they_were_reckoned_from(
+    orchestrate: Callable[..., Outcome], manifest: Path
+) -> None:
+    manifest.write_text(f"{manifest.read_text()}prices: {{acedatacloud: 2.0, rivya: 0.5}}\n")
+    outcome = orchestrate("plan", manifest, "--json")
+    assert [item["amount"] for item in outcome.document["cost"]] == [2, 1.5]
+    assert '"amount": 2,' in outcome.out
+
+
 def test_a_budget_that_does_not_fit_exits_5_and_says_why(
     orchestrate: Callable[..., Outcome], manifest: Path
 ) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,21 +20,19 @@ from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
 from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Reason, Tally
+from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
+from orchestrator.ledger.sqlite import SqliteLedger
+from orchestrator.ledger.store import Admission
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.manifest.model import Limits
 from orchestrator.providers.registry import provider
 from tests.engine.virtual import run_virtual
-from tests.ledger.material import in_memory
+from tests.ledger.material import in_memory, make_job, write
 
 CALM = Snapshot(
     total=40,
-    stored=38,
-    running=1,
-    planned=0,
-    failed=1,
-    quarantined=0,
-    unknown=0,
+    counts=Counter({State.STORED: 38, State.SUBMITTED: 1, State.FAILED: 1}),
     downloading=0,
     bytes_now=0,
     elapsed=725.4,
@@ -48,6 +47,7 @@ class Scene:
     def __init__(self, *providers: str, caps: Caps | None = None) -> None:
         clock = Clock()
         self.tally = Tally()
+        self.jobs = 0
         self.run = Run(
             in_memory(),
             Budget(caps or Caps(), {}, {}, 0),
@@ -68,6 +68,12 @@ class Scene:
             for name in providers
         )
 
+    def row(self, name):
+        """A new job of this provider in the ledger."""
+        self.jobs += 1
+        job = make_job(f"job-{self.jobs}", provider=name)
+        return self.run.ledger.admit([Admission(job)])[0]
+
     def snapshot(self, *, total=40):
         return progress.snapshot(self, anyio.current_time(), started=0.0, total=total)
 
@@ -78,7 +84,7 @@ def waits(scene):
 
 async def test_before_the_ledger_has_counted_everything_is_planned():
     snap = Scene("rivya").snapshot()
-    assert (snap.total, snap.planned, snap.stored, snap.running) == (40, 40, 0, 0)
+    assert (snap.total, +Counter(snap.counts)) == (40, Counter({State.PLANNED: 40}))
 
 
 async def test_the_states_add_up_to_the_whole():
@@ -86,35 +92,61 @@ async def test_the_states_add_up_to_the_whole():
     for number, state in enumerate(State, start=1):
         scene.tally.counts[state] = number
     snap = scene.snapshot(total=10)
-    assert snap.total == sum(scene.tally.counts.values()) == 36
-    assert snap.running == sum(
-        scene.tally.counts[state] for state in (State.SUBMITTING, State.SUBMITTED, State.GENERATED)
-    )
-    parts = snap.stored + snap.running + snap.planned + snap.failed
-    assert parts + snap.quarantined + snap.unknown == snap.total
+    assert snap.total == sum(snap.counts.values()) == 36
+    assert snap.counts == scene.tally.counts
+
+
+async def test_a_state_is_called_the_same_while_the_run_goes_on_and_at_its_end():
+    scene = Scene("rivya")
+    for number, state in enumerate(State, start=1):
+        scene.tally.counts[state] = number
+    shown = line(scene.snapshot(total=36))
+    (verdict, *_) = final_lines(scene.tally, Path("runs/x"), 1.0)
+    for number, state in enumerate(State, start=1):
+        if state is not State.STORED:
+            assert f" {number} {state}" in shown
+            assert f" {number} {state}" in verdict
 
 
 async def test_spend_is_said_by_provider_and_an_unknown_price_is_never_0():
     scene = Scene("rivya", "acedatacloud", caps=Caps({"rivya": 2000.0}))
-    scene.run.budget.reserve("rivya", 1934.0)
+    rivya = scene.row("rivya")
+    write(scene.run.ledger, rivya, "intent", State.SUBMITTING, estimated=1934.0, charge=1934.0)
+    row = scene.row("acedatacloud")
+    write(scene.run.ledger, row, "intent", State.SUBMITTING)
     assert [str(spent) for spent in scene.snapshot().spending] == [
         "rivya 1,934 of 2,000 credits",
         "acedatacloud cost unknown",
     ]
-    scene.run.budget.reserve("acedatacloud", 0.9)
+    write(scene.run.ledger, scene.row("acedatacloud"), "intent", State.SUBMITTING, charge=0.9)
     assert str(scene.snapshot().spending[1]) == "acedatacloud at least 0.9 credits"
+
+
+async def test_credits_count_once_their_create_is_sent_and_not_while_it_waits_for_its_turn():
+    scene = Scene("rivya")
+    scene.run.budget.reserve("rivya", 57.0)
+    assert str(scene.snapshot().spending[0]) == "rivya 0 credits"
+    row = scene.row("rivya")
+    write(scene.run.ledger, row, "intent", State.SUBMITTING, estimated=57.0, charge=57.0)
+    assert str(scene.snapshot().spending[0]) == "rivya 57 credits"
+    write(scene.run.ledger, row, "returned", State.PLANNED, charge=0.0)
+    assert str(scene.snapshot().spending[0]) == "rivya 0 credits"
 
 
 async def test_a_quiet_run_waits_for_nothing():
     assert waits(Scene("rivya", "acedatacloud")) == []
 
 
-async def test_a_rate_limit_is_named_with_its_time():
+async def test_a_pause_is_named_with_its_reason_and_its_time():
     scene = Scene("rivya")
-    gate = scene.accounts[0].gate
-    gate.trouble(await gate.passage(), 30.0)
+    account = scene.accounts[0]
+    why = "cannot connect to http://127.0.0.1:9: connection refused"
+    account.poll_gate.trouble(await account.poll_gate.passage(), 30.0, why=why)
     (text,) = waits(scene)
-    assert text.startswith("rivya is rate limited or in trouble, ")
+    assert text.startswith(f"looks at rivya wait: {why}, ")
+    account.gate.trouble(await account.gate.passage(), 30.0, why="too many (rate_limited)")
+    (text,) = waits(scene)
+    assert text.startswith("creates at rivya wait: too many (rate_limited), ")
     assert text.endswith(("30 s more", "29 s more"))
 
 
@@ -156,10 +188,10 @@ async def test_after_a_stop_the_creates_on_the_wire_are_waited_for_visibly():
 
 def test_a_plain_line_says_it_all_and_leaves_out_zeros():
     assert line(CALM) == (
-        "12 min 5 s: 38 of 40 stored, 1 running, 1 failed; rivya 1,934 of 2,000 credits"
+        "12 min 5 s: 38 of 40 stored, 1 submitted, 1 failed; rivya 1,934 of 2,000 credits"
     )
-    waiting = replace(CALM, waiting=(Waiting("rivya is rate limited or in trouble", 12.6),))
-    assert line(waiting).endswith("; rivya is rate limited or in trouble, 12 s more")
+    waiting = replace(CALM, waiting=(Waiting("creates at rivya wait: too many", 12.6),))
+    assert line(waiting).endswith("; creates at rivya wait: too many, 12 s more")
 
 
 def test_a_plain_line_is_one_line_without_control_characters():
@@ -173,7 +205,7 @@ def test_the_live_display_fits_a_terminal(width):
     waiting = tuple(Waiting(f"rivya/a-model-{n} is paused: dead channel", 300.0) for n in range(9))
     full = replace(
         CALM,
-        total=123_456, running=64, planned=99_999, failed=1234, quarantined=7, unknown=8,
+        total=123_456, counts={**dict.fromkeys(State, 12_345), State.STORED: 38},
         downloading=4, bytes_now=123_456_789, spending=crowd, waiting=waiting,
     )  # fmt: skip
     for snap in (CALM, full):
@@ -272,6 +304,14 @@ def test_on_a_terminal_the_display_lives_and_gives_the_cursor_back(monkeypatch):
     assert "\x1b[1A\x1b[2K" in text[text.rindex("of 3 stored") :]
 
 
+def test_a_ledger_that_cannot_be_read_ends_the_progress_and_not_the_run(monkeypatch):
+    def fail(self):
+        raise LedgerError("the ledger cannot be read")
+
+    monkeypatch.setattr(SqliteLedger, "spend", fail)
+    assert shown_over(100.0, io.StringIO(), mode="plain").getvalue() == ""
+
+
 class Broken(Terminal):
     """A terminal that was closed."""
 
@@ -313,6 +353,10 @@ def test_every_kind_of_trouble_comes_with_its_next_step():
     assert "orchestrator resolve 'my runs/x'" in text
     assert "--select state:failed" in text
     assert "3 videos did not verify" in text
+    assert "4 jobs may or may not have been paid for and wait for you:" in text
+    assert "1 job may or may not have been paid for and waits for you:" in "".join(
+        final_lines(finished(unknown=1), Path("x"), 1.0)
+    )
 
 
 @pytest.mark.parametrize("reason", list(Reason))

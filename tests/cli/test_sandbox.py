@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
+
+from orchestrator.sandbox.actions import ACTIONS, PLACES
+from orchestrator.sandbox.faults_file import _RULE_FIELDS, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,3 +48,17 @@ def test_a_wrong_faults_file_is_a_usage_error(
     outcome = orchestrate("sandbox", "--faults", faults)
     assert (outcome.code, outcome.out) == (2, "")
     assert "no action is called 'explode'" in outcome.err
+
+
+def test_the_help_names_all_that_may_stand_in_a_faults_file(
+    orchestrate: Callable[..., Outcome],
+) -> None:
+    words = set(re.findall(r"\w+", orchestrate("sandbox", "--help").out))
+    assert words >= {*ACTIONS, *PLACES, *_RULE_FIELDS, "balance", "limits", "pace", "faults"}
+
+
+def test_the_example_in_the_help_is_a_faults_file(orchestrate: Callable[..., Outcome]) -> None:
+    text = orchestrate("sandbox", "--help").out
+    example = text.partition("what goes wrong:\n\n")[2].partition("\n\n")[0]
+    read = parse(example)
+    assert (read.pace, read.balance, len(read.rules)) == (0, {"rivya": 500}, 3)

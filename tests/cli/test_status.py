@@ -40,7 +40,8 @@ def test_the_page_tells_counts_cost_and_the_next_command(
 def test_json_has_every_field_and_every_state(
     orchestrate: Callable[..., Outcome], run_folder: Path
 ) -> None:
-    document = orchestrate("status", run_folder, "--json").document
+    outcome = orchestrate("status", run_folder, "--json")
+    document = outcome.document
     assert list(document) == [
         "schema_version", "campaign", "run_dir", "counts", "cost", "elapsed_s", "needs_decision",
     ]  # fmt: skip
@@ -49,6 +50,7 @@ def test_json_has_every_field_and_every_state(
     assert document["cost"] == [
         {"provider": "rivya", "unit": "credits", "estimated": 9.0, "reserved": 3.0, "final": 2.0}
     ]
+    assert '"estimated": 9,' in outcome.out, "as `plan --json` writes numbers"
     assert document["needs_decision"] == [
         {
             "key": "unknown",

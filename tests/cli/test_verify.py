@@ -61,3 +61,29 @@ def test_each_finding_is_named_and_exits_1(
     assert outcome.code == 1
     assert outcome.out == f"videos/stored.mp4: {finding}\n"
     assert "1 finding" in outcome.err
+
+
+def test_a_video_that_is_gone_with_its_sidecar_is_one_finding(
+    orchestrate: Callable[..., Outcome], run_folder: Path
+) -> None:
+    lost(run_folder / "videos" / "stored.mp4")
+    orphaned(run_folder / "videos" / "stored.mp4")
+    assert orchestrate("verify", run_folder).out == "videos/stored.mp4: missing\n"
+
+
+def test_findings_come_with_what_mends_them(
+    orchestrate: Callable[..., Outcome],
+    run_folder: Path,
+    manifest: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    altered(run_folder / "videos" / "stored.mp4")
+    monkeypatch.chdir(manifest.parent)
+    assert orchestrate("verify", "spring.yaml").err.splitlines() == [
+        "1 video, 7 bytes: 1 finding.",
+        "To mend a video, delete it or move it out of runs/spring. Then run again:",
+        "  orchestrator run spring.yaml",
+        "What the manifest's jobs lack is fetched again and not paid again, as long as the",
+        "provider still has it.",
+    ]
+    assert "  orchestrator run MANIFEST\n" in orchestrate("verify", run_folder).err

@@ -179,6 +179,20 @@ def test_after_one_success_everybody_goes_and_the_next_trouble_begins_anew():
     assert run_virtual(work) == 1.0
 
 
+def test_a_gate_says_why_it_is_closed_until_the_trouble_is_over():
+    async def work():
+        gate, said = Gate(Clock()), []
+        for why in ("connection refused", "rate limited"):
+            early = await gate.passage()
+            gate.trouble(early, why=why)
+            gate.trouble(early, why="under way with it")
+            said.append(gate.why)
+        gate.fine(await gate.passage())
+        return [*said, gate.why]
+
+    assert run_virtual(work) == ["connection refused", "rate limited", ""]
+
+
 def test_after_trouble_requests_go_in_the_order_in_which_they_came():
     async def work():
         gate, order = Gate(Clock()), []

@@ -12,6 +12,7 @@ from orchestrator.providers.origins import (
     AddressRefused,
     Origin,
     check_public_url,
+    credential_trouble,
     guarded_socket,
     is_public,
 )
@@ -173,3 +174,43 @@ def test_a_base_url_that_a_key_should_not_go_to_is_refused(text):
 def test_a_path_cannot_lead_away_from_the_origin(path):
     with pytest.raises(ValueError, match="not a path"):
         Origin.from_url("https://rivya.ai").url(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("https://rivya.ai/api", "https://rivya.ai"),
+        ("https://rivya.ai:8443", "https://rivya.ai:8443"),
+        ("http://127.0.0.1:8700/rivya", "http://127.0.0.1:8700"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_a_site_is_scheme_host_and_a_port_that_is_not_the_schemes(text, site):
+    assert Origin.from_url(text).site == site
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("sk-canary_47.11=", None),
+        ("", "is empty"),
+        ("sk canary", "holds a space"),
+        ("sk-canary ", "holds a space"),
+        ("sk\u00a0canary", "holds a space"),
+        ("sk\ncanary", "holds a line break"),
+        ("sk\r\ncanary", "holds a line break"),
+        ("schlüssel", "holds a character that is not ASCII"),
+        ("sk\u200bcanary", "holds a character that is not ASCII"),
+        ("sk\0canary", "holds a control character"),
+    ],
+)
+def test_a_credential_is_what_a_header_can_carry(text, trouble):
+    assert credential_trouble(text) == trouble
+
+
+@given(st.text())
+def test_a_text_that_passes_for_a_credential_is_printable_ascii_without_spaces(text):
+    if credential_trouble(text) is None:
+        assert text.isascii()
+        assert text.isprintable()
+        assert " " not in text

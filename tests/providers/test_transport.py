@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
+import socket
+import ssl
 import zlib
 from contextlib import asynccontextmanager
 
@@ -73,11 +76,11 @@ async def test_a_request_cannot_replace_the_credential():
     assert KEY.encode() in served.requests[0]
 
 
-@pytest.mark.parametrize("key", ["", "sk\nX: y", "schlüssel", "sk\0"])
+@pytest.mark.parametrize("key", ["", "sk\nX: y", "schlüssel", "sk\0", "sk canary", "sk-canary "])
 def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key):
-    with pytest.raises(CredentialsError) as refusal:
+    with pytest.raises(CredentialsError, match=r"^the key of https://rivya\.ai ") as refusal:
         Transport(Origin("https", "rivya.ai", 443), key, create_timeout=1)
-    assert not key or key not in str(refusal.value)
+    assert not key or key.strip() not in str(refusal.value)
 
 
 async def test_a_create_is_a_post_because_other_methods_are_repeated():
@@ -104,8 +107,10 @@ async def test_a_redirect_is_a_reply_and_is_not_followed(status):
 
 async def test_a_refused_connection_is_not_sent():
     sent = []
-    async with transport(closed_port()) as sending:
-        with pytest.raises(NotSent, match="no connection"):
+    port = closed_port()
+    async with transport(port) as sending:
+        words = f"^cannot connect to http://127.0.0.1:{port}: connection refused$"
+        with pytest.raises(NotSent, match=words):
             await sending.create(CREATE, on_sent=lambda: sent.append(1))
         with pytest.raises(NotSent):
             await sending.ask(POLL)
@@ -131,7 +136,7 @@ async def test_a_tls_failure_is_not_sent():
     sent = []
     answer = b"HTTP/1.1 400 Bad Request\r\n\r\n"
     async with no_tls(answer) as port, transport(port, scheme="https") as sending:
-        with pytest.raises(NotSent, match="TLS"):
+        with pytest.raises(NotSent, match=f"^cannot connect to https://127.0.0.1:{port}: .*TLS"):
             await sending.create(CREATE, on_sent=lambda: sent.append(1))
     assert not sent
 
@@ -315,6 +320,14 @@ BEFORE_SENDING = {
 }  # fmt: skip
 
 
+SITE = "https://api.example.com"
+
+
+def connector_error(error, kind=aiohttp.ClientConnectorError):
+    """A failure to connect as aiohttp tells of one of the system, of TLS or of a resolver."""
+    return kind(None, error)
+
+
 def every_failure(base=aiohttp.ClientError):
     yield base
     for kind in base.__subclasses__():
@@ -326,13 +339,33 @@ def every_failure(base=aiohttp.ClientError):
 def test_a_failure_is_not_sent_only_where_it_proves_it_and_nothing_was_handed_over(kind):
     error = kind.__new__(kind)
     expected = NotSent if kind.__name__ in BEFORE_SENDING else Lost
-    assert type(translate(error, sent=False)) is expected
-    assert type(translate(error, sent=True)) is Lost
+    assert type(translate(error, sent=False, site=SITE)) is expected
+    assert type(translate(error, sent=True, site=SITE)) is Lost
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (connector_error(OSError(errno.ENETUNREACH, "?")), "network is unreachable"),
+        (connector_error(OSError("Multiple exceptions")), "no connection could be made"),
+        (
+            connector_error(socket.gaierror(1, "?"), aiohttp.ClientConnectorDNSError),
+            "the host name cannot be resolved",
+        ),
+        (
+            connector_error(ssl.SSLError(1, "?"), aiohttp.ClientConnectorSSLError),
+            "the TLS connection failed",
+        ),
+        (aiohttp.ConnectionTimeoutError(), "no connection was made in time"),
+    ],
+)
+def test_what_could_not_be_connected_to_is_named_with_the_reason_in_words(error, reason):
+    assert translate(error, sent=False, site=SITE).reason == f"cannot connect to {SITE}: {reason}"
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError(), OSError(5, "I/O")])
 def test_a_bare_failure_of_the_system_proves_nothing(error):
-    assert type(translate(error, sent=False)) is Lost
+    assert type(translate(error, sent=False, site=SITE)) is Lost
 
 
 async def test_a_failure_shows_neither_the_key_nor_the_url():
