@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint schemas constraints clean
+.PHONY: help demo test lint bench schemas constraints clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -51,6 +51,9 @@ lint: .venv/test.stamp ## check style, types and layers alone
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/lint-imports
+
+bench: .venv/runtime.stamp ## measure the engine against a bare loop, in turns
+	$(bin)/python -m benchmarks.throughput
 
 schemas: .venv/runtime.stamp ## derive the JSON Schemas in schemas/ from the tables again
 	$(bin)/orchestrator schemas --write schemas

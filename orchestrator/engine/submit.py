@@ -1,20 +1,19 @@
 """Submit: from a planned job to a task id, without ever paying twice.
 
-The order is the protocol: the intent is durable before a socket opens, the raw reply is durable
-before it is read, and a create is repeated only with the same key and bytes, only where the
-provider honours a key, and only within an hour of the first send.
+What becomes of a create decides what follows: a task to watch, a job that failed, another try, or
+an outcome that nobody knows. `send` has the wire.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
 from orchestrator.engine.account import Wait, is_new
-from orchestrator.engine.evidence import kept_reply, raw_reply
+from orchestrator.engine.evidence import kept_reply
+from orchestrator.engine.send import Sender, Unsent
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
@@ -28,7 +27,6 @@ from orchestrator.providers.base import (
     Throttled,
     Unclear,
 )
-from orchestrator.providers.transport import Lost, NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,19 +39,10 @@ if TYPE_CHECKING:
     from orchestrator.jobs import Job
     from orchestrator.providers.base import WireReference
 
-#: How long after the first send a create may be repeated with its key, in seconds.
-RESEND_WINDOW = 3600.0
 #: How long a create of unknown outcome keeps its slot, in seconds.
 UNKNOWN_HOLDS_SLOT = 600.0
 #: States of a job that was reserved for and not yet intended.
 UNSENT = (State.PLANNED, State.FAILED, State.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """Provably nothing left this machine."""
-
-    fault: Fault
 
 
 class Submitter:
@@ -64,6 +53,7 @@ class Submitter:
         self._run = account.run
         self._uploads = uploads
         self._settler = settler
+        self._sender = Sender(account)
         #: What waits before its send and can be called back by a stop.
         self._waiting: set[anyio.CancelScope] = set()
 
@@ -184,13 +174,13 @@ class Submitter:
             if not attempt.ambiguous and not account.may_send(attempt):
                 self._put_back(attempt)
                 return False
-            if attempt.ambiguous and not self._may_resend(attempt):
+            if attempt.ambiguous and not self._sender.may_resend(attempt):
                 await self._unknown(attempt, Fault("resend_window", "too late to send again"))
                 return False
             self._run.wire_changed(1)
             try:
-                await self._intend(attempt)
-                outcome = await self._exchange(attempt, request, place)
+                await self._sender.intend(attempt)
+                outcome = await self._sender.exchange(attempt, request, place)
             finally:
                 self._run.wire_changed(-1)
         finally:
@@ -200,53 +190,6 @@ class Submitter:
                 account.gate.withdraw(ticket)
         self._judge_account(outcome, ticket, attempt)
         return await self._act(attempt, outcome)
-
-    async def _intend(self, attempt: OpenAttempt) -> None:
-        """Make the intent durable: from here on the create counts as possibly paid."""
-        now = self._run.clock.wall()
-        attempt.last_sent_at = now
-        if attempt.state is State.SUBMITTING:
-            assert self._account.provider.honours_key, "a create without a key is never repeated"
-            fields = {"last_sent_at": now, "reply": None}
-            await self._run.record(attempt, "resend", fields=fields)
-            return
-        new_attempt = is_new(attempt)
-        attempt.number += new_attempt
-        attempt.first_sent_at = now
-        await self._run.record(
-            attempt,
-            "intent",
-            State.SUBMITTING,
-            new_attempt=new_attempt,
-            fields={
-                "idempotency_key": attempt.idempotency_key,
-                "body": attempt.body,
-                "first_sent_at": now,
-                "last_sent_at": now,
-                "reply": None,
-                "estimated": attempt.estimate,
-                "charge": attempt.estimate,
-            },
-        )
-
-    async def _exchange(
-        self, attempt: OpenAttempt, request: Request, place: Place
-    ) -> CreateOutcome | Unsent:
-        """Send, keep the raw reply, and only then read it."""
-        self._run.tally.sent += 1
-        try:
-            reply = await self._account.transport.create(request, on_sent=place.sent)
-        except NotSent as error:
-            return Unsent(Fault("not_sent", error.reason))
-        except Lost as error:
-            return Unclear(Fault("lost", error.reason))
-        kept = raw_reply(reply)
-        try:
-            await self._run.record(attempt, "reply", fields={"reply": kept})
-        except StorageError:
-            self._run.rescue(attempt, kept)
-            raise
-        return self._account.provider.read_create(reply)
 
     def _judge_account(
         self, outcome: CreateOutcome | Unsent, ticket: int, attempt: OpenAttempt
@@ -291,19 +234,11 @@ class Submitter:
                 self._leave(attempt)
             case Unclear():
                 attempt.ambiguous = True
-                if self._may_resend(attempt) and not outcome.final:
+                if self._sender.may_resend(attempt) and not outcome.final:
                     await self._run.record(attempt, "unclear", note=_said(outcome))
                     return True
                 await self._unknown(attempt, outcome.fault)
         return False
-
-    def _may_resend(self, attempt: OpenAttempt) -> bool:
-        """Whether the same bytes may go out once more, with the key that makes that safe."""
-        if not self._account.provider.honours_key or attempt.first_sent_at is None:
-            return False
-        now = self._run.clock.wall()
-        latest = attempt.last_sent_at or attempt.first_sent_at
-        return latest <= now <= attempt.first_sent_at + RESEND_WINDOW
 
     async def _return(self, attempt: OpenAttempt, fault: Fault) -> None:
         """Nothing was made: back to planned, unless an earlier send may have made it."""

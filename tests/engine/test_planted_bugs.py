@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine import collect, pauses, recovery, settle, submit, watch
+from orchestrator.engine import collect, pauses, recovery, send, settle, submit, watch
 from orchestrator.engine.budget import Budget
 from orchestrator.engine.run import Run
 from orchestrator.jobs import State
@@ -33,7 +33,7 @@ def bug(plant: Plant) -> Plant:
 
 @bug
 def the_intent_is_written_after_the_send(monkeypatch):
-    intend = submit.Submitter._intend
+    intend = send.Sender.intend
 
     async def no_intent(self, attempt):
         attempt.first_sent_at = attempt.last_sent_at = self._run.clock.wall()
@@ -44,8 +44,8 @@ def the_intent_is_written_after_the_send(monkeypatch):
         await intend(self, attempt)
         return account.provider.read_create(reply)
 
-    monkeypatch.setattr(submit.Submitter, "_intend", no_intent)
-    monkeypatch.setattr(submit.Submitter, "_exchange", late_intent)
+    monkeypatch.setattr(send.Sender, "intend", no_intent)
+    monkeypatch.setattr(send.Sender, "exchange", late_intent)
 
 
 @bug
@@ -55,7 +55,7 @@ def a_create_without_a_key_is_repeated(monkeypatch):
 
 @bug
 def a_repetition_gets_a_new_key(monkeypatch):
-    exchange = submit.Submitter._exchange
+    exchange = send.Sender.exchange
 
     async def with_new_key(self, attempt, request, place):
         if attempt.ambiguous and "Idempotency-Key" in request.headers:
@@ -63,12 +63,12 @@ def a_repetition_gets_a_new_key(monkeypatch):
             request = replace(request, headers=headers)
         return await exchange(self, attempt, request, place)
 
-    monkeypatch.setattr(submit.Submitter, "_exchange", with_new_key)
+    monkeypatch.setattr(send.Sender, "exchange", with_new_key)
 
 
 @bug
 def a_create_is_repeated_for_longer_than_its_key_lives(monkeypatch):
-    monkeypatch.setattr(submit, "RESEND_WINDOW", 10 * 3600.0)
+    monkeypatch.setattr(send, "RESEND_WINDOW", 10 * 3600.0)
 
 
 @bug

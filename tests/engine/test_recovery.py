@@ -7,7 +7,8 @@ import pytest
 
 from orchestrator.engine.evidence import raw_reply
 from orchestrator.engine.recovery import QUARANTINE_LOOKS, UNSETTLED, needs_access
-from orchestrator.engine.submit import RESEND_WINDOW, UNKNOWN_HOLDS_SLOT
+from orchestrator.engine.send import RESEND_WINDOW
+from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
 from orchestrator.jobs import State
 from orchestrator.ledger.store import StoredFile
 from orchestrator.manifest.model import Budget as Caps

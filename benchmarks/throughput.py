@@ -1,0 +1,80 @@
+"""How many jobs a second pass, engine against a bare loop, measured in turns in one run.
+
+`python -m benchmarks.throughput [--jobs N] [--pairs N] [--folder DIR]`. The sandbox serves in a
+process of its own and answers at once. Each measurement has a new folder, and nothing is removed
+before the end: file systems are slow for a while after many files were removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The sandbox answers without any pace of its own.
+AT_ONCE = "pace: 0\n"
+
+
+@contextmanager
+def sandbox(folder: Path) -> Iterator[str]:
+    """A sandbox without latencies; its base URL for Rivya."""
+    faults = folder / "faults.yaml"
+    faults.write_text(AT_ONCE)
+    command = [sys.executable, "-m", "orchestrator", "sandbox", "--faults", str(faults)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, text=True
+    ) as served:
+        try:
+            assert served.stdout is not None
+            yield json.loads(served.stdout.readline())["rivya"]
+        finally:
+            served.terminate()
+
+
+def measure(what: str, base: str, jobs: int, folder: Path) -> dict[str, float]:
+    """One measurement in a process of its own: `seconds` and `cpu` for all jobs."""
+    folder.mkdir()
+    command = [sys.executable, "-m", f"benchmarks.{what}", base, str(jobs), str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    taken: dict[str, float] = json.loads(done.stdout)
+    return taken
+
+
+def pairs(base: str, jobs: int, times: int, folder: Path) -> dict[str, list[dict[str, float]]]:
+    """Bare loop and engine in turns."""
+    found: dict[str, list[dict[str, float]]] = {"bare": [], "engine": []}
+    for turn in range(times):
+        for what, taken in found.items():
+            taken.append(measure(what, base, jobs, folder / f"{what}-{turn}"))
+    return found
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=500)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=None)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name, sandbox(Path(name)) as base:
+        found = pairs(base, options.jobs, options.pairs, Path(name))
+    for what, taken in found.items():
+        rates = [options.jobs / one["seconds"] for one in taken]
+        cpu = statistics.median(one["cpu"] / options.jobs * 1000 for one in taken)
+        each = " ".join(f"{rate:.0f}" for rate in rates)
+        print(f"{what:7} {statistics.median(rates):6.0f} jobs/s  {cpu:.2f} ms CPU a job  ({each})")
+    ratios = [a["seconds"] / b["seconds"] for a, b in zip(*found.values(), strict=True)]
+    print(f"engine / bare loop: {statistics.median(ratios):.2f} (median of pairs)")
+
+
+if __name__ == "__main__":
+    main()
