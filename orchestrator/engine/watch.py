@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from orchestrator.engine.evidence import raw_reply
 from orchestrator.engine.limits import SHORTEST_WAIT
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import StorageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.account import Account
     from orchestrator.engine.attempt import OpenAttempt
     from orchestrator.engine.settle import Settler
+    from orchestrator.providers.base import Reply
 
 #: How long an id that the provider does not know is asked for, in seconds.
 MISSING_FOR = 900.0
@@ -128,6 +130,7 @@ class Watcher:
         answer = account.provider.read_poll(task_ids, reply)
         if not isinstance(answer, PollTrouble):
             account.poll_gate.fine(ticket)
+            await self._keep_odd(due, answer, reply)
             return answer
         if answer.refuses_batch and len(due) > 1:
             self._batch = 1
@@ -144,6 +147,15 @@ class Watcher:
         if answer.reason == "credentials" and not account.halted:
             account.halt(Reason.CREDENTIALS, f"{answer.fault.message} ({answer.fault.code})")
         return {}
+
+    async def _keep_odd(
+        self, due: list[OpenAttempt], answer: Mapping[str, TaskView], reply: Reply
+    ) -> None:
+        """Keep the reply that says a task succeeded and names no video: only a person can tell."""
+        for attempt in due:
+            view = answer.get(str(attempt.task_id))
+            if view is not None and view.status == "succeeded" and not view.urls:
+                await self._run.record(attempt, "no_url", note={"reply": raw_reply(reply)})
 
     async def _settle(self, attempt: OpenAttempt, view: TaskView | None) -> None:
         assert self.settler is not None

@@ -244,12 +244,14 @@ def test_a_download_is_tried_eight_times_and_then_left_for_the_next_run():
     assert len(bench.wires[K].sent) == 1
 
 
-def test_success_without_a_url_is_quarantined():
+def test_success_without_a_url_is_quarantined_with_the_raw_reply():
     bench = Bench()
     bench.wires[K].creates.append(made(K, "told"))
     bench.wires[K].looks.append(reply(200, {"id": "told", "status": "succeeded", "result": {}}))
     assert bench.run(manifest([spec(1)])).exit_code() == 1
     assert bench.row().attempt.error_code == "no_url"
+    kept = [logged.event.note["reply"] for logged in bench.ledger.events() if logged.event.note]
+    assert ["succeeded" in text and "told" in text for text in kept] == [True]
 
 
 def test_what_does_not_verify_is_quarantined_and_costs_what_it_costs():
