@@ -1,7 +1,8 @@
 """The ledger's tables, as numbered steps from an empty file to the newest version.
 
 `PRAGMA user_version` holds the number of the last step applied. A step is never edited after a
-release: a change of the tables is a new step.
+release: a change of the tables is a new step. What `salvage` reads from damaged files follows the
+newest tables.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerNewer
+from orchestrator.ledger.folders import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,11 +169,13 @@ def upgrade(
     """Apply the steps that the file lacks, each in its own transaction.
 
     A file that holds an older version is first copied to `ledger.<version>.backup.db` beside it.
-    Raises LedgerNewer where the file has a version that this program does not know.
+    Raises LedgerNewer where the file has a version that this program does not know, and
+    sqlite3.Error or OSError where the disk refuses: the file is as it was then, or whole and some
+    steps further.
     """
     version = refuse_newer(connection, path, migrations)
     if 0 < version < len(migrations):
-        _back_up(connection, path.with_name(f"{path.stem}.{version}.backup.db"))
+        back_up(connection, path.with_name(f"{path.stem}.{version}.backup.db"))
     for number, statements in enumerate(migrations[version:], start=version + 1):
         _apply(connection, number, statements)
 
@@ -189,6 +193,16 @@ def _apply(connection: sqlite3.Connection, number: int, statements: Migration) -
         raise
 
 
-def _back_up(connection: sqlite3.Connection, target: Path) -> None:
-    with closing(sqlite3.connect(target)) as copy:
+def back_up(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy a database as it stands after the latest commit, also while it is written.
+
+    The copy replaces `target` when it is whole and durable. Raises sqlite3.Error or OSError.
+    """
+    draft = target.with_name(f"{target.name}.new")
+    for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    with closing(sqlite3.connect(draft)) as copy:
         connection.backup(copy)
+    sync_file(draft)
+    draft.replace(target)
+    sync_folder(target.parent)

@@ -1,15 +1,21 @@
-"""Opening the ledger's file: made whole or not at all, checked, and brought up to date."""
+"""Opening the ledger's file: made whole or not at all, checked, and brought up to date.
+
+What is written here survives a power cut, as far as the disk keeps its word: a write-ahead log
+that is synced at each commit (`synchronous=FULL`; `fullfsync` asks macOS for a real one), and
+names that are made durable with their folder.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerCorrupt, LedgerError
+from orchestrator.ledger.folders import sync_folder
+from orchestrator.ledger.keeping import keep_copy, kept_copies
 from orchestrator.ledger.migrations import MIGRATIONS, refuse_newer, upgrade
+from orchestrator.ledger.remains import tells_of_creates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,11 +23,29 @@ if TYPE_CHECKING:
 #: Name of the ledger's file in the run folder.
 LEDGER_FILE = "ledger.db"
 
-#: Files up to this size, in bytes, are checked as a whole at each opening (about 0.1 s).
+#: Files up to this size, in bytes, are checked as a whole at each opening (about 0.1 s); larger
+#: ones after an end that was not in order (about 1 s for each GB).
 CHECKED_SIZE = 64 * 1024 * 1024
 
 #: How long a connection waits for another one's lock, in seconds.
 _PATIENCE = 10.0
+
+#: How to go on after damage.
+NEXT_STEP = (
+    "Restore a backup of the run folder, or make the ledger again from what is left of it with:"
+    " orchestrator rebuild MANIFEST (and the --run-dir or --sandbox of the run). Do not start over"
+    " with an empty ledger: it would pay again for every job."
+)
+
+#: Errors of a disk that cannot give back what was written: damage, like a page that makes no sense.
+_UNREADABLE = frozenset(
+    {
+        sqlite3.SQLITE_IOERR_READ,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+        sqlite3.SQLITE_IOERR_CORRUPTFS,
+        sqlite3.SQLITE_IOERR_DATA,
+    }
+)
 
 
 def connect_in_memory() -> sqlite3.Connection:
@@ -40,27 +64,26 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
     The caller holds the run folder's lock. Raises LedgerNewer, LedgerCorrupt (a copy of the file
     is kept) or LedgerError, each with the next step.
     """
+    is_unclean = was_left_open(path)
     try:
         if not path.exists():
+            refuse_lost(path)
             _create(path)
-        connection = _connect(str(path))
+        finding = examine(path, whole=is_unclean or path.stat().st_size <= CHECKED_SIZE)
+        if finding is not None:
+            raise _damaged(path, finding)
+        return _connect_whole(path, is_unclean=is_unclean)
+    except (sqlite3.Error, OSError) as error:
+        raise _damaged(path, str(error)) if is_damage(error) else _unusable(path, error) from error
+
+
+def connect_to_new(path: Path) -> sqlite3.Connection:
+    """The one connection that writes, to a file that is made. Raises LedgerError."""
+    try:
+        _create(path)
+        return _connect_whole(path, is_unclean=False)
     except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from error
-    finding = None
-    try:
-        with ExitStack() as undo:
-            undo.callback(connection.close)
-            finding = _inspect(connection, path)
-            if finding is None:
-                _prepare(connection, path)
-                undo.pop_all()
-    except sqlite3.OperationalError as error:
-        raise _unusable(path, error) from error
-    except sqlite3.DatabaseError as error:
-        finding = str(error)
-    if finding is not None:
-        raise _damaged(path, finding)
-    return connection
 
 
 def connect_for_reading(path: Path, *, beside_writer: bool = False) -> sqlite3.Connection:
@@ -73,9 +96,7 @@ def connect_for_reading(path: Path, *, beside_writer: bool = False) -> sqlite3.C
         raise LedgerError(f"there is no ledger at {path}. Start one with `orchestrator run`.")
     try:
         with ExitStack() as undo:
-            connection = _connect(
-                f"{path.resolve().as_uri()}?{_how_to_read(path, beside_writer)}", uri=True
-            )
+            connection = _connect_read_only(path, beside_writer=beside_writer)
             undo.callback(connection.close)
             if refuse_newer(connection, path) < len(MIGRATIONS):
                 raise LedgerError(
@@ -83,23 +104,75 @@ def connect_for_reading(path: Path, *, beside_writer: bool = False) -> sqlite3.C
                     " Run `orchestrator run` once: it checks the ledger and brings it up to date."
                 )
             undo.pop_all()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise LedgerCorrupt(f"{path} is damaged: {error}. {NEXT_STEP}") from error
         raise _unusable(path, error) from error
-    except sqlite3.DatabaseError as error:
-        raise LedgerCorrupt(
-            f"{path} is damaged: {error}. Keep the run folder as it is and start `orchestrator"
-            " run`: it keeps a copy and says what to do."
-        ) from error
     return connection
 
 
-def _how_to_read(path: Path, beside_writer: bool) -> str:
+def was_left_open(path: Path) -> bool:
+    """Whether the last one who wrote this database did not close it: the log is still there."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def refuse_lost(path: Path) -> None:
+    """Raise LedgerCorrupt where there is no ledger but something tells that there was one."""
+    if path.exists():
+        return
+    copies = kept_copies(path)
+    told = copies[-1] if copies else tells_of_creates(path.parent)
+    if told is not None:
+        raise LedgerCorrupt(
+            f"{path} is gone, and {told} tells of jobs that were sent. Nothing was sent now."
+            f" {NEXT_STEP}"
+        )
+
+
+def examine(path: Path, *, whole: bool, thorough: bool = False) -> str | None:
+    """What is wrong with a database, None where nothing is found.
+
+    Looks at its beginning, and at all of it where `whole` says so; `thorough` compares its indexes
+    too. Changes nothing. Raises LedgerNewer, and sqlite3.Error where it cannot be read.
+    """
+    try:
+        with closing(_connect_read_only(path)) as connection:
+            if refuse_newer(connection, path) == 0:
+                return "it has been cut short or emptied"
+            if not whole:
+                # Reads the first pages, and holds the file's size against what it says of it.
+                connection.execute("SELECT count(*) FROM meta").fetchone()
+                return None
+            check = "integrity_check" if thorough else "quick_check"
+            finding = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        finding = str(error)
+    # SQLite begins with the database's name, on a line of its own.
+    return None if finding == "ok" else " ".join(finding.rpartition("***")[2].split())
+
+
+def _connect_whole(path: Path, *, is_unclean: bool) -> sqlite3.Connection:
+    with ExitStack() as undo:
+        connection = _connect(str(path))
+        undo.callback(connection.close)
+        _prepare(connection, path, is_unclean=is_unclean)
+        undo.pop_all()
+    return connection
+
+
+def _connect_read_only(path: Path, *, beside_writer: bool = False) -> sqlite3.Connection:
     """SQLite writes beside a file even to read it, unless it is told that nobody writes it.
 
     A writer has a write-ahead log, and removes it when it ends.
     """
     is_written = beside_writer or path.with_name(f"{path.name}-wal").exists()
-    return "mode=ro" if is_written else "immutable=1"
+    how = "mode=ro" if is_written else "immutable=1"
+    return _connect(f"{path.resolve().as_uri()}?{how}", uri=True)
 
 
 def _connect(database: str, *, uri: bool = False) -> sqlite3.Connection:
@@ -123,64 +196,51 @@ def _create(path: Path) -> None:
     for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
         leftover.unlink(missing_ok=True)
     with closing(_connect(str(draft))) as connection:
+        _sync_always(connection)
         upgrade(connection, draft)
     draft.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync_always(connection: sqlite3.Connection) -> None:
+    """Have every commit synced; some builds of SQLite are content with less."""
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")
 
 
-def _inspect(connection: sqlite3.Connection, path: Path) -> str | None:
-    """What is wrong with the file; None where nothing is found. Raises LedgerNewer."""
-    if refuse_newer(connection, path) == 0:
-        return "it has been cut short or emptied"
-    if path.stat().st_size > CHECKED_SIZE:
-        return None
-    finding = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    return None if finding == "ok" else finding
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, *, is_unclean: bool) -> None:
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise LedgerError(
             f"{path} lies on a file system that cannot hold a write-ahead log."
             " Choose a run folder on a local disk with --run-dir."
         )
-    connection.execute("PRAGMA synchronous = FULL")
+    _sync_always(connection)
+    if is_unclean:
+        # What is read back from the log may never have reached the disk, if a sync of it failed.
+        # So all of it is written once more, and nothing is added to a log that may have a hole.
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerError(
+                f"{path} is held open by a reader. End it, then run the command again."
+            )
     upgrade(connection, path)
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether an error tells of a file that is damaged, and not of a disk without room."""
+    if isinstance(error, sqlite3.OperationalError):
+        return getattr(error, "sqlite_errorcode", None) in _UNREADABLE
+    return isinstance(error, sqlite3.DatabaseError)
+
+
 def _damaged(path: Path, finding: str) -> LedgerCorrupt:
-    copy = _keep_copy(path)
-    kept = f" A copy is kept at {copy}." if copy is not None else ""
-    return LedgerCorrupt(
-        f"{path} is damaged: {finding}.{kept} Nothing was sent. Restore a backup, or mend it with"
-        f" `sqlite3 {path} .recover`. Do not start over with an empty ledger:"
-        " it would pay again for every job."
-    )
-
-
-def _keep_copy(path: Path) -> Path | None:
-    """Keep the file as it was first found damaged; None where there is no room for it."""
-    target = path.with_name(f"{path.stem}.damaged.db")
-    with suppress(OSError):
-        for suffix in ("", "-wal"):
-            source, copy = (
-                path.with_name(path.name + suffix),
-                target.with_name(target.name + suffix),
-            )
-            if source.exists() and not copy.exists():
-                shutil.copy2(source, copy)
-        return target
-    return None
+    try:
+        kept = f"A copy is kept at {keep_copy(path)}."
+    except OSError as error:
+        kept = f"No copy of it could be kept: {error.strerror or error}."
+    return LedgerCorrupt(f"{path} is damaged: {finding}. Nothing was sent. {kept} {NEXT_STEP}")
 
 
 def _unusable(path: Path, error: Exception) -> LedgerError:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerError, UsageError
+from orchestrator.ledger import rescue
 from orchestrator.ledger.admitting import admit_jobs
 from orchestrator.ledger.applying import Applier
 from orchestrator.ledger.encoding import encode_event
+from orchestrator.ledger.folders import make_folder
 from orchestrator.ledger.lock import RunLock
 from orchestrator.ledger.opening import (
     LEDGER_FILE,
     connect_for_reading,
     connect_for_writing,
     connect_in_memory,
+    connect_to_new,
 )
 from orchestrator.ledger.reading import Queries
+from orchestrator.ledger.store import Event
 from orchestrator.ledger.writer import InlineWriter, ThreadWriter
 
 if TYPE_CHECKING:
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from orchestrator.ledger.store import Admission, Event, UploadRecord
+    from orchestrator.ledger.rescue import Rescued
+    from orchestrator.ledger.store import Admission, UploadRecord
     from orchestrator.ledger.writer import Writer
 
 #: In place of a file: a ledger that lives as long as its connection.
@@ -60,7 +65,7 @@ def open_ledger(
 
 def _open_file(folder: Path, clock: Callable[[], float], *, threaded: bool) -> SqliteLedger:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise LedgerError(
             f"the run folder {folder} cannot be made: {error.strerror}."
@@ -75,7 +80,22 @@ def _open_file(folder: Path, clock: Callable[[], float], *, threaded: bool) -> S
         reading = connect_for_reading(path, beside_writer=True) if threaded else connection
         undo.pop_all()
     writer = ThreadWriter(connection) if threaded else InlineWriter(connection)
-    return SqliteLedger(reading, writer, clock=clock, lock=lock)
+    ledger = SqliteLedger(reading, writer, clock=clock, lock=lock, folder=folder)
+    with ExitStack() as undo:
+        undo.callback(ledger.close)
+        ledger.take_in_rescued()
+        undo.pop_all()
+    return ledger
+
+
+def open_draft(path: Path, clock: Callable[[], float]) -> SqliteLedger:
+    """A new ledger in a file that nobody reads before it is closed and synced by the caller.
+
+    Raises LedgerError.
+    """
+    connection = connect_to_new(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    return SqliteLedger(connection, InlineWriter(connection), clock=clock)
 
 
 def read_ledger(folder: Path) -> SqliteLedger:
@@ -96,6 +116,7 @@ class SqliteLedger(Queries):
         *,
         clock: Callable[[], float],
         lock: RunLock | None = None,
+        folder: Path | None = None,
     ) -> None:
         super().__init__(reading, threading.Lock())
         self._write = writer
@@ -104,6 +125,10 @@ class SqliteLedger(Queries):
             writer.pending = self._applier
         self._clock = clock
         self._run_lock = lock
+        #: The run folder of a ledger that is open for writing on disk.
+        self._folder = folder
+        #: Answers in the emergency file that belong to no attempt of this ledger.
+        self.unplaced: Sequence[Rescued] = ()
 
     @cached_property
     def campaign(self) -> str:
@@ -159,6 +184,49 @@ class SqliteLedger(Queries):
         statement = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)"
         return self._writer.submit(lambda connection: connection.execute(statement, columns))
 
+    def rescue(self, rescued: Rescued) -> None:
+        """Keep a create's answer that the ledger cannot take. Raises OSError.
+
+        Who opens the ledger next takes it in.
+        """
+        if self._folder is not None:
+            rescue.append(self._folder, rescued)
+
+    def take_in_rescued(self) -> None:
+        """Record the answers that an earlier run could not, and make room for further ones.
+
+        Raises LedgerError where the ledger cannot be written.
+        """
+        if self._folder is None:
+            return
+        try:
+            found = rescue.read(self._folder)
+            if found:
+                at = self._clock()
+                self.unplaced = self._writer.call(
+                    lambda connection: _take_in(connection, self._applier, found, at)
+                )
+                if not self.unplaced:
+                    rescue.clear(self._folder)
+            rescue.reserve(self._folder)
+        except OSError as error:
+            raise LedgerError(
+                f"{self._folder / rescue.RESCUE_FILE} cannot be used: {error.strerror or error}."
+                " Make room on the disk, then run the same command again."
+            ) from error
+
+    def restore_rows(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Make former rows of which nothing is known but what they stand for.
+
+        Each is `row, key, identity, fingerprint, stated, provider, model, job`. For a ledger that
+        is made again.
+        """
+        statement = (
+            "INSERT INTO jobs (row, key, identity, fingerprint, stated, provider, model, job)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        self._writer.call(lambda connection: connection.executemany(statement, rows))
+
     def close(self) -> None:
         """Write what is queued and let go of the file."""
         try:
@@ -166,6 +234,7 @@ class SqliteLedger(Queries):
                 self._connection.close()
             else:
                 self._write.close(self._connection)
+            self._give_back_room()
         finally:
             if self._run_lock is not None:
                 self._run_lock.release()
@@ -180,6 +249,13 @@ class SqliteLedger(Queries):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _give_back_room(self) -> None:
+        """Remove the emergency file where nothing had to be rescued."""
+        if self._folder is not None:
+            with suppress(OSError):
+                if not rescue.holds_anything(self._folder):
+                    rescue.clear(self._folder)
 
     @property
     def _writer(self) -> Writer:
@@ -199,3 +275,25 @@ def _bind(connection: sqlite3.Connection, provider: str, origin: str) -> None:
             f"this run folder belongs to {provider} at {found[0]}, and the settings say {origin}."
             f" Point {provider}'s base URL back, or choose another run folder with --run-dir."
         )
+
+
+def _take_in(
+    connection: sqlite3.Connection, applier: Applier, found: Sequence[Rescued], at: float
+) -> tuple[Rescued, ...]:
+    """Record the answers that the latest attempts lack; return those of no attempt that is here."""
+    unplaced = []
+    for one in found:
+        known = connection.execute(
+            "SELECT reply IS NOT NULL OR task_id IS NOT NULL, attempts = number"
+            " FROM attempts JOIN jobs USING (row) WHERE row = ? AND number = ?",
+            (one.row, one.attempt),
+        ).fetchone()
+        has_answer, is_latest = known or (False, False)
+        if has_answer:
+            continue
+        if not is_latest:
+            unplaced.append(one)
+            continue
+        event = Event(one.row, "reply", fields={"reply": one.reply}, note={"rescued": True})
+        applier.apply(connection, encode_event(event, at))
+    return tuple(unplaced)

@@ -72,14 +72,18 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
+        self.root = Path(tempfile.mkdtemp())
+        self.folder = self.root / "0"
         self.ledger = inline(self.folder)
         self.model: dict[int, Modelled] = {}
         self.events = 0
+        #: By row and attempt: the task that the provider named, and the state that was final.
+        self.tasks: dict[tuple[int, int], str] = {}
+        self.final: dict[tuple[int, int], str] = {}
 
     def teardown(self) -> None:
         self.ledger.close()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.root)
 
     @rule(names=st.lists(st.sampled_from("abcdef"), unique=True), prefix=st.sampled_from("xy"))
     def admit(self, names: list[str], prefix: str) -> None:
@@ -136,11 +140,21 @@ class LedgerMachine(RuleBasedStateMachine):
             st.sampled_from(ALLOWED[row.state].split() or [None])
         )  # fmt: skip
         state = None if following is None else State(following)
+        if state is State.SUBMITTED:
+            fields = {**fields, "task_id": f"task-{number}-{len(row.attempts)}"}
         self.attempt_to_record(Event(number, "event", state, new_attempt, fields))
+
+    @precondition(lambda self: any(row.attempts for row in self.model.values()))
+    @rule(data=st.data())
+    def name_another_task(self, data: st.DataObject) -> None:
+        """A second task for an attempt that has one is refused."""
+        numbers = sorted(number for number, row in self.model.items() if row.attempts)
+        number = data.draw(st.sampled_from(numbers))
+        self.attempt_to_record(Event(number, "event", fields={"task_id": "another"}))
 
     def attempt_to_record(self, event: Event) -> None:
         row = self.model[event.row]
-        if not self.is_legal(row, event):
+        if not self.is_legal(row, event) or self.renames_task(row, event):
             with pytest.raises(LedgerError):
                 finish(self.ledger.record(event))
             return
@@ -152,6 +166,16 @@ class LedgerMachine(RuleBasedStateMachine):
             row.attempts[-1].update(event.fields)
         row.state = event.state.value if event.state else row.state
         row.files = row.files if event.files is None else tuple(event.files)
+        attempt = event.row, len(row.attempts)
+        if "task_id" in event.fields:
+            self.tasks[attempt] = event.fields["task_id"]
+        if event.state is not None and not ALLOWED[event.state.value]:
+            self.final[attempt] = event.state.value
+
+    @staticmethod
+    def renames_task(row: Modelled, event: Event) -> bool:
+        known = row.attempts[-1].get("task_id") if row.attempts and not event.new_attempt else None
+        return known is not None and event.fields.get("task_id", known) != known
 
     @staticmethod
     def is_legal(row: Modelled, event: Event) -> bool:
@@ -167,6 +191,38 @@ class LedgerMachine(RuleBasedStateMachine):
         """Close the file and open it again."""
         self.ledger.close()
         self.ledger = inline(self.folder)
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with the files as a killed process leaves them: with the log, and not closed."""
+        left = self.root / str(len(list(self.root.iterdir())))
+        left.mkdir()
+        for path in self.folder.glob("ledger.db*"):
+            if not path.name.endswith("-shm"):
+                shutil.copy(path, left)
+        self.ledger.close()
+        self.folder = left
+        self.ledger = inline(self.folder)
+
+    @invariant()
+    def what_the_money_hangs_on_never_changes(self) -> None:
+        """Task ids are kept, final states stay, and no attempt begins where none may."""
+        found = {
+            (row, number): (task_id, state)
+            for row, number, task_id, state in self.ledger.fetch(
+                "SELECT row, number, task_id, state FROM attempts"
+            )
+        }
+        attempts = {
+            (number, attempt["number"])
+            for number, row in self.model.items()
+            for attempt in row.attempts
+        }
+        assert found.keys() == attempts
+        for attempt, task in self.tasks.items():
+            assert found[attempt][0] == task
+        for attempt, state in self.final.items():
+            assert found[attempt][1] == state
 
     @invariant()
     def tables_equal_the_model(self) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -9,11 +10,14 @@ import pytest
 from orchestrator.errors import LedgerCorrupt, LedgerError, LedgerNewer
 from orchestrator.jobs import State
 from orchestrator.ledger import opening
+from orchestrator.ledger.keeping import kept_copies
 from orchestrator.ledger.sqlite import read_ledger
-from tests.ledger.material import admit, inline, walk
+from tests.ledger.material import admit, inline, walk, write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from orchestrator.ledger.sqlite import SqliteLedger
 
 
 @pytest.fixture
@@ -78,12 +82,37 @@ def test_a_damaged_ledger_is_found_at_opening_and_a_copy_is_kept(folder: Path, d
     with pytest.raises(LedgerCorrupt, match="would pay again") as refused:
         inline(folder)
     assert refused.value.exit_code == 7
-    assert (folder / "ledger.damaged.db").read_bytes() == damaged
+    assert "orchestrator rebuild MANIFEST" in str(refused.value)
+    (copy,) = kept_copies(folder / "ledger.db")
+    assert str(copy) in str(refused.value)
+    assert copy.read_bytes() == damaged == (folder / "ledger.db").read_bytes()
     with pytest.raises(LedgerCorrupt):
         inline(folder)
+    assert kept_copies(folder / "ledger.db") == [copy], "one copy of one state is enough"
 
 
-def test_damage_in_a_file_too_large_to_check_is_found_where_it_is_read(
+def test_the_log_of_a_damaged_ledger_is_kept_with_it_and_not_folded_into_it(folder: Path) -> None:
+    ledger = inline(folder)
+    write(ledger, 3, "intent", State.SUBMITTING)
+    leave_open(ledger, folder)
+    punch(folder / "ledger.db")
+    before = (folder / "ledger.db-wal").read_bytes()
+    with pytest.raises(LedgerCorrupt):
+        inline(folder)
+    (copy,) = kept_copies(folder / "ledger.db")
+    assert copy.with_name(f"{copy.name}-wal").read_bytes() == before
+    assert (folder / "ledger.db-wal").read_bytes() == before
+
+
+def leave_open(ledger: SqliteLedger, folder: Path) -> None:
+    """Leave the ledger's files as a killed process does: with its log."""
+    files = {path: path.read_bytes() for path in folder.glob("ledger.db*")}
+    ledger.close()
+    for path, data in files.items():
+        path.write_bytes(data)
+
+
+def test_a_large_file_is_not_read_as_a_whole_after_an_end_in_order(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "CHECKED_SIZE", 0)
@@ -92,10 +121,115 @@ def test_damage_in_a_file_too_large_to_check_is_found_where_it_is_read(
         list(ledger.rows())
 
 
+def test_a_large_file_is_read_as_a_whole_after_any_other_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "CHECKED_SIZE", 0)
+    leave_open(inline(folder), folder)
+    with (folder / "ledger.db-wal").open("ab") as log:
+        log.write(b"x" * 100)
+    punch(folder / "ledger.db")
+    with pytest.raises(LedgerCorrupt, match="is damaged"):
+        inline(folder)
+
+
+def test_a_large_file_that_was_cut_short_is_found_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "CHECKED_SIZE", 0)
+    halve(folder / "ledger.db")
+    with pytest.raises(LedgerCorrupt, match="is damaged"):
+        inline(folder)
+
+
+def test_a_disk_that_cannot_give_back_what_was_written_is_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+
+    def unreadable(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(opening, "refuse_newer", unreadable)
+    with pytest.raises(LedgerCorrupt, match="disk I/O error"):
+        inline(folder)
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    with pytest.raises(LedgerError, match="disk's room"):
+        inline(folder)
+
+
+def test_what_a_killed_run_left_in_the_log_is_folded_in_before_anything_is_added(
+    folder: Path,
+) -> None:
+    ledger = inline(folder)
+    write(ledger, 3, "intent", State.SUBMITTING)
+    leave_open(ledger, folder)
+    with inline(folder) as again:
+        assert (folder / "ledger.db-wal").stat().st_size == 0
+        assert again.row(3).state is State.SUBMITTING
+
+
+def test_a_reader_that_stands_in_the_way_of_that_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_PATIENCE", 0.0)
+    ledger = inline(folder)
+    write(ledger, 3, "intent", State.SUBMITTING)
+    leave_open(ledger, folder)
+    with closing(sqlite3.connect(folder / "ledger.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM jobs").fetchone()
+        with pytest.raises(LedgerError, match="held open by a reader"):
+            inline(folder)
+        reader.rollback()
+    inline(folder).close()
+
+
 def test_a_damaged_ledger_read_by_status_says_what_to_do(folder: Path) -> None:
     overwrite(folder / "ledger.db")
-    with pytest.raises(LedgerCorrupt, match="orchestrator run"):
+    with pytest.raises(LedgerCorrupt, match="orchestrator rebuild"):
         read_ledger(folder)
+
+
+RESULT = {"attempt": 1, "fingerprint": "f", "key": "job-0", "state": "stored"}
+SIDECAR = {"task_id": "t", "fingerprint": "f", "key": "job-0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("results.jsonl", json.dumps(RESULT)),
+        ("videos/deep/job-0.json", json.dumps(SIDECAR)),
+        ("run.log", '{"event": "run"}\nhalf a li\n{"event": "intent", "key": "job-0"}'),
+        ("ledger.db.corrupt-20260511T010203Z", ""),
+    ],
+)
+def test_a_ledger_that_is_gone_is_not_taken_for_a_new_one(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LedgerCorrupt, match=r"is gone, and .*orchestrator rebuild"):
+        inline(tmp_path)
+    assert not (tmp_path / "ledger.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("results.jsonl", '{"attempt": null, "fingerprint": "f"}\n[]\n\xff'),
+        ("videos/job-0.json", '{"anything": "else"}'),
+        ("run.log", '{"event": "run"}\nsomebody else\'s words\n'),
+    ],
+)
+def test_files_that_tell_of_no_create_do_not_stand_in_the_way(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+    inline(tmp_path).close()
+    assert (tmp_path / "ledger.db").exists()
 
 
 def test_a_leftover_of_a_killed_creation_does_no_harm(tmp_path: Path) -> None:
@@ -116,10 +250,7 @@ def test_a_run_folder_that_is_a_file_is_an_error_with_a_next_step(tmp_path: Path
         inline(tmp_path / "runs" / "spring")
 
 
-def test_an_archived_folder_that_cannot_be_written_can_be_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opening.os, "access", lambda path, mode: False)
+def test_a_closed_ledger_is_read_without_writing_beside_it(folder: Path) -> None:
     before = sorted(folder.iterdir())
     with read_ledger(folder) as ledger:
         assert ledger.counts()[State.SUBMITTED] == 1
