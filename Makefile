@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench schemas constraints clean
+.PHONY: help demo test soak lint bench schemas constraints clean
 
 PYTHON ?= python3
 bin := .venv/bin
@@ -45,6 +45,15 @@ demo: .venv/runtime.stamp ## run the example campaign against the sandbox
 test: lint ## check everything: style, types, layers, schemas, tests
 	$(bin)/orchestrator schemas --check
 	$(bin)/python -m pytest
+
+# How much `make soak` does: campaigns killed at each point, and at random times; simulated stories.
+KILLS ?= 100
+RANDOM_KILLS ?= 500
+SEEDS ?= 10000
+
+soak: .venv/test.stamp ## kill -9 and simulate by the thousand (KILLS, RANDOM_KILLS, SEEDS)
+	$(bin)/python -m tests.kill --repetitions $(KILLS) --random $(RANDOM_KILLS)
+	ORCHESTRATOR_SEEDS=$(SEEDS) $(bin)/python -m pytest tests/engine/test_simulation.py
 
 lint: .venv/test.stamp ## check style, types and layers alone
 	$(bin)/ruff check .

@@ -7,6 +7,7 @@ under another name first, so that a reader never sees half a file.
 from __future__ import annotations
 
 import csv
+import glob
 import importlib
 import json
 import os
@@ -202,11 +203,30 @@ def _parquet_row(document: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
+def _sweep(path: Path) -> None:
+    """Remove drafts of this file whose writers died. Another one may be at work beside us."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        writer = draft.name.split(".")[-2]
+        if writer.isdecimal() and not _is_alive(int(writer)):
+            draft.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """A draft beside the file, which takes its place when all went well. Raises DiskError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        _sweep(path)
         yield draft
         draft.replace(path)
     except OSError as error:

@@ -107,9 +107,8 @@ class Memory:
         self._traces[trace] = None
         if trace.row is not None:
             self._by_row[trace.row] = trace
-        for key in (trace.key, *trace.former_keys):
-            if key is not None:
-                self._by_key.setdefault(key, {})[trace] = None
+        if trace.key is not None:
+            self._by_key.setdefault(trace.key, {})[trace] = None
 
     def _note_task(self, trace: Trace, evidence: Evidence) -> None:
         task_id = evidence.fields.get("task_id")

@@ -89,8 +89,6 @@ class Trace:
     is_current: bool = False
     #: The state that its own row says; None where that row cannot be read.
     state: State | None = None
-    #: Keys that it had before.
-    former_keys: set[str] = field(default_factory=set)
     #: By the attempt's number, from 1; the most trusted source first.
     evidence: dict[int, list[Evidence]] = field(default_factory=dict)
     #: Its files by every source that names any, the most trusted first.
@@ -246,7 +244,6 @@ class _Found:
         logged = decode_event(tuple(columns[name] for name in _EVENT))
         check_row(logged.event.row)
         check_type(int, logged.attempt or 0)
-        check_type(dict, logged.event.note)
         check_fields(logged.event.fields)
         self._events[logged.seq] = logged
 
@@ -306,8 +303,6 @@ def _replay(trace: Trace, history: Iterable[LoggedEvent]) -> None:
     files: tuple[StoredFile, ...] | None = None
     for logged in history:
         event = logged.event
-        if event.kind == "moved" and "from" in event.note:
-            trace.former_keys.add(str(event.note["from"]))
         if event.files is not None:
             files = tuple(event.files)
         if logged.attempt is None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -221,3 +223,19 @@ def test_parquet_reads_back_as_it_was(documents: list[dict[str, Any]], tmp_path:
     assert stored["submitted_at"].timestamp() == MAY_11
     assert refused["error"] == documents[1]["error"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_draft_of_a_writer_that_died_is_removed_and_that_of_one_at_work_is_not(
+    tmp_path: Path,
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    dead = tmp_path / f".results.jsonl.{process.pid}.part"
+    at_work = tmp_path / f".results.jsonl.{os.getppid()}.part"
+    another = tmp_path / ".other.jsonl.1.part"
+    for draft in (dead, at_work, another):
+        draft.write_text("{")
+    write_jsonl(tmp_path / "results.jsonl", [{"key": "a"}])
+    assert not dead.exists()
+    assert at_work.exists()
+    assert another.exists()
