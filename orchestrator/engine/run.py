@@ -9,6 +9,7 @@ import anyio
 
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import StorageError
+from orchestrator.ledger.rescue import RESCUE_FILE, Rescued
 from orchestrator.ledger.store import Event
 
 if TYPE_CHECKING:
@@ -124,9 +125,28 @@ class Run:
         )
 
     def rescue(self, attempt: OpenAttempt, reply: str) -> None:
-        """Tell of a create's answer that the ledger cannot take: it may name a paid task."""
+        """Keep a create's answer that the ledger cannot take: it may name a paid task.
+
+        The emergency file takes it, or else a person has to: it is told at the end as well.
+        """
         self.journal.note("not_in_the_ledger", key=attempt.key, reply=reply)
-        self.tally.because(Reason.STORAGE, f"{attempt.key}: not in the ledger: {reply}")
+        rescued = Rescued(
+            attempt.row,
+            attempt.key,
+            attempt.number,
+            attempt.provider,
+            reply,
+            idempotency_key=attempt.idempotency_key,
+            at=self.clock.wall(),
+        )
+        try:
+            self.ledger.rescue(rescued)
+        except OSError:
+            self.tally.because(Reason.STORAGE, f"{attempt.key}: kept nowhere but here: {reply}")
+        else:
+            self.tally.because(
+                Reason.STORAGE, f"{attempt.key}: its answer is in {RESCUE_FILE} for the next run"
+            )
 
     async def rearrange(self, row: Row, kind: str, files: Sequence[StoredFile]) -> None:
         """Make durable that a row's files have other names now."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
     from orchestrator.jobs import Job, State
+    from orchestrator.ledger.rescue import Rescued
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,12 @@ class Ledger(Protocol):
 
     def record_upload(self, upload: UploadRecord) -> Awaitable[None]:
         """Remember an upload."""
+
+    def rescue(self, rescued: Rescued) -> None:
+        """Keep a create's answer that cannot be recorded, beside the ledger. Raises OSError.
+
+        Who opens the ledger next takes it in.
+        """
 
     def close(self) -> None:
         """Write what is queued and let go of the file."""

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.engine.send import RESEND_WINDOW
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
+from orchestrator.engine.tally import Reason
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
 from orchestrator.manifest.model import Budget as Caps
@@ -420,17 +421,33 @@ def test_a_create_counts_in_its_window_from_its_sending_however_late_its_reply()
 
 
 @KINDS
-def test_a_task_id_that_the_ledger_cannot_take_is_written_to_the_log(name):
+@pytest.mark.parametrize("file_fails", [False, True])
+def test_an_answer_that_the_ledger_cannot_take_is_kept_elsewhere_and_in_the_log(name, file_fails):
     bench = Bench()
+    kept = []
 
     def refuse(event):
         if event.kind == "reply":
             raise LedgerError("the disk is full")
 
+    def keep(rescued):
+        if file_fails:
+            raise OSError("the disk is full")
+        kept.append(rescued)
+
     bench.ledger.before = refuse
+    bench.ledger.rescue = keep
     bench.wires[name].creates.append(made(name, "told_77"))
-    assert bench.run(manifest([spec(1, name)])).exit_code() == 7
+    tally = bench.run(manifest([spec(1, name)]))
+    assert tally.exit_code() == 7
     assert "told_77" in bench.log.getvalue()
+    row = bench.row()
+    if file_fails:
+        assert any("told_77" in text for text in tally.reasons[Reason.STORAGE])
+    else:
+        assert [(one.row, one.attempt, "told_77" in one.reply) for one in kept] == [
+            (row.row, 1, True)
+        ]
 
 
 def test_no_message_keeps_the_signature_of_a_url_it_names():
