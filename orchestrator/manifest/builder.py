@@ -56,6 +56,8 @@ class _Frame:
     key: Data = None
     #: Levels below.
     height: int = 0
+    #: Where it begins with a second brace: what this one holds.
+    braces: dict[str, Data] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,8 @@ class Builder:
     def _end(self) -> None:
         frame = self._stack.pop()
         self._ends[frame.node] = len(self._marks)
+        if frame.braces is not None and not frame.value:
+            self._read_braces(frame, frame.braces)
         height = frame.height + 1
         if frame.anchor is not None and self._anchors[frame.anchor].node == frame.node:
             size = len(self._marks) - frame.node + self._aliased - frame.aliased_before
@@ -194,13 +198,42 @@ class Builder:
         if self._stack:
             self._stack[-1].height = max(self._stack[-1].height, height)
 
+    def _read_braces(self, frame: _Frame, inner: dict[str, Data]) -> None:
+        """Report `{{name}}` without quotes, and go on with the text that was meant."""
+        outer = self._stack[-1].value if self._stack else None
+        key: Data = next(reversed(outer), None) if isinstance(outer, dict) else -1
+        if self._stack and (not outer or outer[key] is not frame.value):
+            # It is a key, which is a problem of its own.
+            return
+        steps = list(self._path())
+        if isinstance(outer, list):
+            steps[-1] = len(outer) - 1
+        elif outer:
+            steps.append(key)
+        text = "{{" + ", ".join(inner) + "}}" if inner else "braces"
+        line, column = divmod(self._marks[frame.node], 1 << LINE_SHIFT)
+        message = f"{text} without quotes is a mapping to YAML"
+        hint = "put the whole text in quotes" + (f': "{text}"' if inner else "")
+        self.problems.append(
+            Problem(
+                self.file,
+                line + 1,
+                column + 1,
+                path_text(tuple(steps)),
+                "bad-template",
+                message,
+                hint,
+            )
+        )
+        if inner and outer:
+            outer[key] = frame.value = text
+
     def _alias(self, event: Event) -> None:
         node = self._node(event)
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
-            hint = "put the text in quotes if the star belongs to it"
-            text = f"no anchor is called `{event.anchor}`"
-            raise self._fatal(event, "unknown-alias", text, hint)
+            self._lost_alias(event, node)
+            return
         if anchor.size == 0:
             text = f"`*{event.anchor}` stands inside what it repeats"
             raise self._fatal(event, "recursive-alias", text, "write the value out")
@@ -214,6 +247,18 @@ class Builder:
         self._attach(event, anchor.value, node)
         if self._stack:
             self._stack[-1].height = max(self._stack[-1].height, anchor.height)
+
+    def _lost_alias(self, event: Event, node: int) -> None:
+        """Report an alias without an anchor, and go on without its value."""
+        text = f"no anchor is called `{event.anchor}`"
+        hint = "put the text in quotes if the star belongs to it"
+        self._report(event, "unknown-alias", text, hint)
+        frame = self._stack[-1] if self._stack else None
+        if frame is not None and frame.is_mapping and frame.key is None:
+            self._dropped.add(node)
+            frame.key = _NO_KEY
+        else:
+            self._attach(event, None, node)
 
     # --- what they have in common --------------------------------------------------------------
 
@@ -247,6 +292,8 @@ class Builder:
         if isinstance(key, str):
             text = f"`{key}` stands here a second time"
             self._report(event, "duplicate-key", text, "keep one of them", key)
+        elif isinstance(key, dict) and self._follows_brace(node):
+            self._stack[-1].braces = key
         elif isinstance(key, dict | list):
             hint = "put a text that begins with {{ or [ in quotes"
             self._report(event, "bad-key", "a key is a plain text", hint)
@@ -256,9 +303,15 @@ class Builder:
             self._report(event, "bad-key", text, f'write "{name}" in quotes')
         return _NO_KEY
 
+    def _follows_brace(self, node: int) -> bool:
+        """Whether a mapping that is a key stands right behind the brace of the one around it."""
+        return self._marks[node] == self._marks[self._stack[-1].node] + 1
+
     def _bad_tag(self, event: Event) -> None:
-        text = f"the tag `{event.tag}` does not belong to this value"
-        self._report(event, "bad-tag", text, "leave it out; quotes make a text of any value")
+        shown = event.tag.replace("tag:yaml.org,2002:", "!!")
+        text = f"the tag `{shown}` does not belong to this value"
+        hint = "leave it out, or put the text in quotes if the ! belongs to it"
+        self._report(event, "bad-tag", text, hint)
 
     def _too_deep(self, event: Event) -> None:
         raise self._fatal(event, "too-deep", f"nested deeper than {MAX_DEPTH} levels", "")

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ManifestError
 from orchestrator.manifest.builder import SourceError
-from orchestrator.manifest.drafts import Entry, drafts_of, sound_layer
+from orchestrator.manifest.drafts import Shared, drafts_of, shared_by_all
 from orchestrator.manifest.expand import Expander
-from orchestrator.manifest.header import check_names, read_budget, read_limits
+from orchestrator.manifest.header import (
+    check_names,
+    is_limit_of_no_provider,
+    read_budget,
+    read_limits,
+)
+from orchestrator.manifest.layers import EVERYTHING, sound_layer
+from orchestrator.manifest.lessons import taught
 from orchestrator.manifest.model import Manifest
 from orchestrator.manifest.problems import Findings, Place
 from orchestrator.manifest.reference_lists import ReferenceLists
 from orchestrator.manifest.resolve import Resolver
-from orchestrator.manifest.source import Source, parse, read_text
+from orchestrator.manifest.source import Source, nothing_to_collect, parse, read_text
 from orchestrator.manifest.structure import document_faults, job_faults
+from orchestrator.manifest.uniqueness import Names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
     from orchestrator.manifest.positions import Path as ValuePath
 
 _DEFAULT_RUNS = "runs"
+#: Problems of values that were not read as they were meant.
+_MISREAD = frozenset({"bad-tag", "bad-template", "unknown-alias"})
 
 
 def load(path: Path, catalog: Catalog) -> Manifest:
@@ -51,11 +61,35 @@ def check(path: Path, catalog: Catalog) -> tuple[Manifest | None, tuple[Problem,
     findings = Findings()
     for problem in source.problems:
         findings.add(problem)
-    jobs = _read_jobs(path, source, catalog, findings)
+    with nothing_to_collect():
+        jobs = _read_jobs(path, source, catalog, findings)
     problems = findings.in_file_order(source.file)
     if problems:
         return None, problems
     return _manifest(path, source.value, catalog, jobs, tuple(findings.warnings)), ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Tells faults of the manifest's shape as problems."""
+
+    source: Source
+    catalog: Catalog
+    findings: Findings
+    #: Line and column of values that were not read as they were meant.
+    misread: frozenset[tuple[int, int]]
+
+    def tell(self, faults: list[Fault], base: ValuePath) -> None:
+        """Report faults of the value at `base`, but not those that follow from another."""
+        for fault in faults:
+            place = Place(self.source, (*base, *fault.path), fault.key)
+            is_misread = bool(self.misread) and (
+                self.source.locate(place.path, key=place.key) in self.misread
+            )
+            if is_misread or (not base and is_limit_of_no_provider(fault.path, self.catalog)):
+                continue
+            told = taught(fault, base, self.catalog)
+            self.findings.report(place, told.code, told.message, told.hint)
 
 
 def _read_jobs(
@@ -63,7 +97,9 @@ def _read_jobs(
 ) -> tuple[JobSpec, ...]:
     """All jobs that have no problems; the manifest's problems are reported."""
     faults = document_faults(source.value)
-    _report(faults, source, (), findings)
+    misread = ((p.line, p.column) for p in source.problems if p.code in _MISREAD)
+    teller = _Teller(source, catalog, findings, frozenset(misread))
+    teller.tell(faults, ())
     document = source.value
     if not isinstance(document, dict):
         return ()
@@ -73,15 +109,12 @@ def _read_jobs(
         return ()
     faults_by_job = job_faults(jobs)
     for number, found in faults_by_job.items():
-        _report(found, source, ("jobs", number), findings)
-    resolver = Resolver(
-        catalog,
-        findings,
-        ReferenceLists(path.absolute().parent),
-        variables_known=not any(fault.path[:1] == ("vars",) for fault in faults),
-    )
-    expander = Expander(path.absolute().parent, PurePath(path).parent, resolver, findings)
+        teller.tell(found, ("jobs", number))
+    folder = path.absolute().parent
+    resolver = Resolver(catalog, findings, ReferenceLists(folder))
+    expander = Expander(folder, PurePath(path).parent, resolver, findings, Names(findings))
     specs = _expand(source, jobs, faults, faults_by_job, expander)
+    expander.tell_of_unused()
     defaults = document.get("defaults")
     resolver.report_strange_defaults(defaults.get("model") if isinstance(defaults, dict) else None)
     return specs
@@ -94,30 +127,32 @@ def _expand(
     faults_by_job: Mapping[int, list[Fault]],
     expander: Expander,
 ) -> tuple[JobSpec, ...]:
-    document = source.value
-    defaults = sound_layer(document.get("defaults"), ("defaults",), _below("defaults", faults))
-    stated = sound_layer(document.get("vars"), ("vars",), _below("vars", faults)).fields
-    variables = {name: Entry(value, source, ("vars", name)) for name, value in stated.items()}
+    shared = _shared(source, faults)
     specs: list[JobSpec] = []
     for number, job in enumerate(jobs):
-        layer = sound_layer(job, ("jobs", number), faults_by_job.get(number, ()))
-        if not isinstance(job, dict):
-            continue
-        expander.begin_job()
-        for draft in drafts_of(source, number, layer, defaults, variables):
-            specs.extend(expander.expand(draft))
+        if isinstance(job, dict):
+            layer = sound_layer(job, ("jobs", number), faults_by_job.get(number, ()))
+            specs.extend(expander.expand(tuple(drafts_of(number, layer, shared))))
     return tuple(specs)
+
+
+def _shared(source: Source, faults: list[Fault]) -> Shared:
+    """What all jobs start from."""
+    document = source.value
+    defaults = sound_layer(document.get("defaults", {}), ("defaults",), _below("defaults", faults))
+    variables = sound_layer(document.get("vars", {}), ("vars",), _below("vars", faults))
+    # A variable that is wrong is known by its name, but not one of variables that are no mapping.
+    is_mapping = isinstance(document.get("vars", {}), dict)
+    spoiled = variables.spoiled if is_mapping else frozenset({"vars"})
+    meant = {name for fault in faults if len(fault.path) == 1 for name in fault.names}
+    if "defaults" in meant:
+        spoiled |= EVERYTHING
+    return shared_by_all(source, defaults, variables, spoiled | (meant & {"vars"}))
 
 
 def _below(name: str, faults: list[Fault]) -> list[Fault]:
     """The faults inside one of the document's fields, as seen from that field."""
     return [replace(fault, path=fault.path[1:]) for fault in faults if fault.path[:1] == (name,)]
-
-
-def _report(faults: list[Fault], source: Source, base: ValuePath, findings: Findings) -> None:
-    for fault in faults:
-        place = Place(source, (*base, *fault.path), fault.key)
-        findings.report(place, fault.code, fault.message, fault.hint)
 
 
 def _manifest(

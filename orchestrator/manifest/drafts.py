@@ -10,20 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.manifest.identity import short_digest
+from orchestrator.manifest.layers import BRINGS_VARIABLES, Layer, items_of
 from orchestrator.manifest.problems import Located, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.manifest.data import Data
-    from orchestrator.manifest.faults import Fault
     from orchestrator.manifest.positions import Path
-
-#: Fields that bring variables: where one is wrong, an unknown variable may be its consequence.
-_BRING_VARIABLES = frozenset({"vars", "matrix", "rows"})
-#: Fields from which a faulty entry or item is taken out alone.
-_MAPPINGS = frozenset({"params", "vars", "matrix"})
-_LISTS = frozenset({"prompts", "references"})
 
 
 class Entry(NamedTuple):
@@ -41,8 +35,7 @@ class Entry(NamedTuple):
         return Place(self.source, self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A job, or one of its prompts: what its axes, rows and takes then multiply."""
 
     #: The mapping of the job, or of its prompt.
@@ -59,12 +52,12 @@ class Draft:
     #: Fields by name: `model`, `prompt`, `takes` and so on.
     fields: Mapping[str, Entry]
     params: Mapping[str, Entry]
-    #: The parameters that stand in `defaults`.
-    defaulted: frozenset[str]
+    #: The parameters as they stand in `defaults`, whether or not others win over them.
+    defaulted: Mapping[str, Entry]
     variables: Mapping[str, Entry]
-    #: Whether something in the job is wrong already, so that what lacks may be its consequence.
-    suspect: bool
-    #: Whether all that brings variables is in order, so that an unknown one is a mistake.
+    #: Fields, and variables, that something wrong kept out: they are not missing.
+    spoiled: frozenset[str]
+    #: Whether all that brings variables could be read, so that an unknown one is a mistake.
     variables_known: bool
 
     def value(self, name: str, otherwise: Data) -> Data:
@@ -74,112 +67,100 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """A mapping of fields, what is wrong in it taken out."""
+class Shared:
+    """What all jobs of a manifest start from."""
 
-    fields: Mapping[str, Data]
-    path: Path
-    #: Names of fields that were wrong or unknown; `""` where one is missing.
-    damaged: frozenset[str] = frozenset()
-
-
-def sound_layer(value: Data, path: Path, faults: Sequence[Fault]) -> Layer:
-    """A layer of a mapping, without the parts that have faults."""
-    fields = dict(value) if isinstance(value, dict) else {}
-    damaged = set()
-    for fault in faults:
-        damaged.add(str(fault.path[0]) if fault.path else "")
-        if fault.path:
-            _take_out(fields, fault.path)
-    return Layer(fields, path, frozenset(damaged))
+    source: Located
+    #: As in a draft.
+    fields: Mapping[str, Entry]
+    params: Mapping[str, Entry]
+    variables: Mapping[str, Entry]
+    spoiled: frozenset[str]
 
 
-def _take_out(fields: dict[str, Data], path: Path) -> None:
-    name = str(path[0])
-    inner = fields.get(name)
-    if name in _MAPPINGS and len(path) > 1 and isinstance(inner, dict):
-        fields[name] = {key: value for key, value in inner.items() if key != path[1]}
-    elif name in _LISTS and len(path) > 1 and isinstance(inner, list):
-        # None keeps the numbers of the items that follow.
-        fields[name] = [None if n == path[1] else item for n, item in enumerate(inner)]
-    else:
-        fields.pop(name, None)
+def shared_by_all(
+    source: Located, defaults: Layer, variables: Layer, spoiled: frozenset[str]
+) -> Shared:
+    """What jobs start from, of the manifest's `defaults` and `vars`."""
+    fields: dict[str, Entry] = {}
+    params: dict[str, Entry] = {}
+    known: dict[str, Entry] = {}
+    for layer in (replace(variables, fields={"vars": variables.fields}, path=()), defaults):
+        _lay(source, layer, fields, params, known)
+    return Shared(source, fields, params, known, defaults.spoiled | spoiled)
 
 
-def drafts_of(
-    source: Located,
-    number: int,
-    job: Layer,
-    defaults: Layer,
-    variables: Mapping[str, Entry],
-) -> Iterator[Draft]:
+def drafts_of(number: int, job: Layer, shared: Shared) -> Iterator[Draft]:
     """The drafts of one job: one, or one for each of its prompts."""
     items = job.fields.get("prompts")
+    place = Place(shared.source, job.path)
     if items is None:
-        yield _draft(source, number, (job, defaults), variables, None, Place(source, job.path))
+        yield _draft(number, (job,), shared, None, place)
         return
-    for position, item in enumerate(items):
-        if item is None:
-            continue
-        path = (*job.path, "prompts", position)
-        own = Layer(item, path) if isinstance(item, dict) else Layer({}, path)
-        name, place = _item_name(source, item, path)
-        draft = _draft(source, number, (own, job, defaults), variables, name, place)
-        if not isinstance(item, dict):
-            fields = {**draft.fields, "prompt": Entry(item, source, path)}
-            draft = replace(draft, fields=fields)
-        yield replace(draft, item_varies=len(items) > 1)
+    for position, own in items_of(job):
+        name, step = _item_name(position, own)
+        draft = _draft(number, (job, own), shared, name, place.below("prompts", position, *step))
+        yield draft._replace(item_varies=len(items) > 1)
 
 
-def _item_name(source: Located, item: Data, path: Path) -> tuple[str, Place]:
-    if isinstance(item, str):
-        return short_digest(item), Place(source, path)
-    if "id" in item:
-        return str(item["id"]), Place(source, (*path, "id"))
-    return short_digest(str(item.get("prompt", ""))), Place(source, path)
+def _item_name(position: int, item: Layer) -> tuple[str, tuple[str, ...]]:
+    """An item's place in the identity, and the step from the item to where that stands."""
+    if "id" in item.fields:
+        return str(item.fields["id"]), ("id",)
+    prompt = item.fields.get("prompt")
+    # Without a prompt, which is a problem of its own, it is like no other.
+    return (f"prompt {position}" if prompt is None else short_digest(prompt)), ()
 
 
 def _draft(
-    source: Located,
-    number: int,
-    layers: tuple[Layer, ...],
-    variables: Mapping[str, Entry],
-    item: str | None,
-    item_place: Place,
+    number: int, layers: tuple[Layer, ...], shared: Shared, item: str | None, item_place: Place
 ) -> Draft:
-    job = layers[-2]
-    fields: dict[str, Entry] = {}
-    params: dict[str, Entry] = {}
-    inner: dict[str, Entry] = dict(variables)
-    for layer in reversed(layers):
-        for name, value in layer.fields.items():
-            path = (*layer.path, name)
-            if name == "params":
-                params.update(_entries(source, value, path))
-            elif name == "vars":
-                inner.update(_entries(source, value, path))
-            else:
-                fields[name] = Entry(value, source, path)
-    defaults_path = layers[-1].path
+    job, source = layers[0], shared.source
+    fields, params, variables = dict(shared.fields), dict(shared.params), dict(shared.variables)
+    spoiled = shared.spoiled
+    for layer in layers:
+        _lay(source, layer, fields, params, variables)
+        spoiled |= layer.spoiled
     job_id = job.fields.get("id")
-    shown_id = job_id if isinstance(job_id, str) else f"job {number + 1}"
     return Draft(
-        place=Place(source, layers[0].path),
+        place=Place(source, layers[-1].path),
         number=number,
-        id=Entry(shown_id, source, (*job.path, "id")),
+        id=Entry(job_id or f"job {number + 1}", source, (*job.path, "id")),
         item=item,
         item_place=item_place,
         item_varies=False,
         fields=fields,
         params=params,
-        defaulted=frozenset(
-            key for key, entry in params.items() if entry.path[:-2] == defaults_path
-        ),
-        variables=inner,
-        suspect=any(layer.damaged for layer in layers),
-        variables_known=not any(layer.damaged & _BRING_VARIABLES for layer in layers),
+        defaulted=shared.params,
+        variables=variables,
+        spoiled=spoiled,
+        variables_known=not spoiled & BRINGS_VARIABLES,
     )
 
 
+def _lay(
+    source: Located,
+    layer: Layer,
+    fields: dict[str, Entry],
+    params: dict[str, Entry],
+    variables: dict[str, Entry],
+) -> None:
+    """Put a layer over what is below it."""
+    for name, value in layer.fields.items():
+        path = (*layer.path, name)
+        if name == "params":
+            params.update(_entries(source, value, path))
+        elif name == "vars":
+            variables.update(_entries(source, value, path))
+        else:
+            # The prompt of an item that is a text stands where the item stands.
+            fields[name] = Entry(value, source, path if not layer.is_text else layer.path)
+
+
 def _entries(source: Located, values: Mapping[str, Data], path: Path) -> dict[str, Entry]:
-    return {key: Entry(value, source, (*path, key)) for key, value in values.items()}
+    return {
+        key: Entry(value, source, (*path, key))
+        for key, value in values.items()
+        # What was wrong was taken out.
+        if value is not None
+    }

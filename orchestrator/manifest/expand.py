@@ -1,31 +1,31 @@
-"""Drafts → jobs: multiplied, named, resolved; colliding names are found before anything is paid."""
+"""Drafts → jobs: multiplied, named and resolved, each a `JobSpec`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from orchestrator.jobs import JobSpec
-from orchestrator.manifest import templates
 from orchestrator.manifest.builder import SourceError
-from orchestrator.manifest.identity import RESERVED, identity_of, slug
-from orchestrator.manifest.multiply import Axis, Combination, axes_of, combinations
+from orchestrator.manifest.identity import identity_of
+from orchestrator.manifest.idle import report_idle, variables_used
+from orchestrator.manifest.missing_files import missing_hint
+from orchestrator.manifest.multiply import Grid, axes_of, combinations
+from orchestrator.manifest.names import meant_by
 from orchestrator.manifest.problems import Place
 from orchestrator.manifest.rows import EXTENSIONS, is_table, read_table
 from orchestrator.manifest.tables import ID_COLUMN, PARAM_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path, PurePath
 
     from orchestrator.manifest.drafts import Draft
+    from orchestrator.manifest.multiply import Combination
     from orchestrator.manifest.problems import Findings
     from orchestrator.manifest.resolve import Resolved, Resolver
     from orchestrator.manifest.tables import Table
-
-#: What sets a job apart from others of the same manifest job: its draft, its axes' values by
-#: number, and the number of its row.
-_Choice: TypeAlias = "tuple[Draft, Mapping[str, int], int | None]"
+    from orchestrator.manifest.uniqueness import Names
 
 #: Most jobs of one manifest.
 MAX_JOBS = 1_000_000
@@ -40,27 +40,76 @@ class Expander:
     shown_folder: PurePath
     resolver: Resolver
     findings: Findings
+    names: Names
     jobs: int = 0
-    #: Slug of an id to the number of the manifest's job that has it.
-    _ids: dict[str, int] = field(default_factory=dict)
     _tables: dict[str, Table | None] = field(default_factory=dict)
-    #: Within the job that is being expanded: key to what was chosen for it.
-    _keys: dict[str, _Choice] = field(default_factory=dict)
+    #: By name, what is told of a table that cannot be opened: a message and a hint.
+    _missing: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: The columns that some job uses, by the table's name.
+    _used: dict[str, set[str]] = field(default_factory=dict)
 
-    def expand(self, draft: Draft) -> Iterator[JobSpec]:
-        """The jobs of a draft that have no problems; the problems are reported."""
+    def expand(self, drafts: tuple[Draft, ...]) -> Iterator[JobSpec]:
+        """The jobs of one of the manifest's jobs, as far as it has no problems; these are told.
+
+        There are several drafts where it has several prompts.
+        """
+        self.names.begin_job()
+        grids = [self._grid(draft) for draft in drafts]
+        # Of too many jobs, the first prompt stands for all.
+        told = grids if sum(grid.jobs for grid in grids) <= MAX_JOBS else grids[:1]
+        report_idle(told, self.resolver.catalog, self.findings)
+        for grid in grids:
+            is_named = self.names.id_is_free(grid.draft)
+            if not self._number_is_bearable(grid):
+                continue
+            for one in combinations(grid):
+                resolved = self.resolver.resolve(one)
+                is_free = self.names.key_is_free(one)
+                if is_named and is_free and resolved is not None:
+                    yield from _takes(one, resolved)
+
+    def tell_of_unused(self) -> None:
+        """Warn of columns that no job uses; one that was meant as a parameter is a problem."""
+        for name, used in self._used.items():
+            table = self._tables.get(name)
+            for column in table.columns if table is not None else ():
+                if table is not None and not _is_useful(column, used):
+                    self._tell_of_unused(Place(table, ("rows", 0, column), key=True), column)
+
+    def _tell_of_unused(self, place: Place, column: str) -> None:
+        beginning, point, rest = column.partition(".")
+        if point and meant_by(beginning, ["params"]):
+            message = f"the column `{column}` is neither a parameter nor used as a variable"
+            hint = f"did you mean `{PARAM_COLUMN}{rest}`?"
+            self.findings.report(place, "unknown-key", message, hint)
+            return
+        message = f"the column `{column}` is used nowhere"
+        hint = f"write {{{{{column}}}}} to use it"
+        if column in {"prompt", "model"}:
+            hint = f'write `{column}: "{{{{{column}}}}}"` in the job to use it'
+        elif any(model.param(column) for model in self.resolver.catalog.models.values()):
+            hint = f"a column that is a parameter is called `{PARAM_COLUMN}{column}`"
+        self.findings.warn(place, "unused-variable", message, hint)
+
+    def _grid(self, draft: Draft) -> Grid:
+        if "rows" not in draft.fields:
+            return Grid(draft, axes_of(draft), None)
         table = self._table(draft)
-        is_named = self._id_is_free(draft)
-        if "rows" in draft.fields and table is None:
-            return
-        axes = axes_of(draft)
-        if not self._number_is_bearable(draft, axes, table):
-            return
-        self._warn_of_unused(draft, axes, table)
-        for one in combinations(draft, axes, table):
-            resolved = self.resolver.resolve(one)
-            if is_named and self._key_is_free(one) and resolved is not None:
-                yield from _takes(one, resolved)
+        if table is None:
+            # What its columns would have brought is not missing.
+            spoiled = draft.spoiled | {"rows", "params"}
+            draft = draft._replace(spoiled=spoiled, variables_known=False)
+        grid = Grid(draft, axes_of(draft), table)
+        self._used.setdefault(draft.fields["rows"].value, set()).update(variables_used(grid))
+        return grid
+
+    def _number_is_bearable(self, grid: Grid) -> bool:
+        before = self.jobs
+        self.jobs += grid.jobs
+        if before <= MAX_JOBS < self.jobs:
+            message = f"the manifest has more than {MAX_JOBS:,} jobs"
+            self.findings.report(grid.draft.place, "too-many-jobs", message, "split it")
+        return self.jobs <= MAX_JOBS
 
     # --- tables --------------------------------------------------------------------------------
 
@@ -76,120 +125,27 @@ class Expander:
             )
             return None
         if name not in self._tables:
-            self._tables[name] = self._read_table(name, entry.place)
+            self._tables[name] = self._read_table(name)
+        if name in self._missing:
+            self.findings.report(entry.place, "no-file", *self._missing[name])
         return self._tables[name]
 
-    def _read_table(self, name: str, place: Place) -> Table | None:
+    def _read_table(self, name: str) -> Table | None:
         try:
             table = read_table(self.folder / name, str(self.shown_folder / name))
         except SourceError as error:
             if error.problem.code == "no-file":
-                hint = "paths are relative to the manifest"
-                self.findings.report(place, "no-file", error.problem.message, hint)
+                self._missing[name] = error.problem.message, missing_hint(self.folder, name)
             else:
                 self.findings.add(error.problem)
             return None
         for problem in table.problems:
             self.findings.add(problem)
-        return table if table.rows else None
-
-    # --- names ---------------------------------------------------------------------------------
-
-    def _id_is_free(self, draft: Draft) -> bool:
-        name = slug(draft.id.value)
-        other = self._ids.setdefault(name, draft.number)
-        if other != draft.number:
-            message = f"the id `{draft.id.value}` names two jobs (as `{name}`)"
-            hint = "ids that differ only in letter case or Unicode form are one"
-            self.findings.report(draft.id.place, "key-collision", message, hint)
-        elif name in RESERVED:
-            message = f"the id `{draft.id.value}` is reserved for files of edited jobs"
-            self.findings.report(draft.id.place, "key-collision", message, "choose another")
-            return False
-        return other == draft.number
-
-    def begin_job(self) -> None:
-        """Forget the keys of the job before: ids keep the keys of different jobs apart."""
-        self._keys.clear()
-
-    def _key_is_free(self, one: Combination) -> bool:
-        choice = (one.draft, one.choices, one.row_number)
-        other = self._keys.setdefault(one.key, choice)
-        if other is choice:
-            return True
-        place, what = _what_collides(one, other)
-        message = f"{what} gives two jobs one key"
-        hint = "values that differ only in letter case or Unicode form are one"
-        self.findings.report(place, "key-collision", message, hint)
-        return False
-
-    # --- guards and warnings -------------------------------------------------------------------
-
-    def _number_is_bearable(
-        self, draft: Draft, axes: tuple[Axis, ...], table: Table | None
-    ) -> bool:
-        number = int(draft.value("takes", 1)) * (len(table.rows) if table else 1)
-        for axis in axes:
-            number *= len(axis.values)
-        self.jobs += number
-        if self.jobs > MAX_JOBS:
-            message = f"the manifest has more than {MAX_JOBS:,} jobs"
-            self.findings.report(draft.place, "too-many-jobs", message, "split it")
-        return self.jobs <= MAX_JOBS
-
-    def _warn_of_unused(self, draft: Draft, axes: tuple[Axis, ...], table: Table | None) -> None:
-        used = _variables_used(draft, axes)
-        for axis in axes:
-            if axis.is_variable and axis.name not in used:
-                matrix = draft.fields["matrix"]
-                place = Place(matrix.source, (*matrix.path, axis.name), key=True)
-                self._warn_unused(place, f"the axis `{axis.name}`")
-        for column in table.columns if table is not None else ():
-            if column not in used and column != ID_COLUMN and not column.startswith(PARAM_COLUMN):
-                assert table is not None, "it has columns"
-                place = Place(table, ("rows", 0, column), key=True)
-                self._warn_unused(place, f"the column `{column}`")
-
-    def _warn_unused(self, place: Place, what: str) -> None:
-        hint = "jobs that differ in nothing else are the same"
-        self.findings.warn(place, "unused-variable", f"{what} is used nowhere", hint)
+        return table if table.sound else None
 
 
-def _what_collides(one: Combination, other: _Choice) -> tuple[Place, str]:
-    """The last choice in which two jobs with one key differ, and what it is."""
-    draft, choices, row_number = other
-    if one.draft is not draft:
-        return one.draft.item_place, "this prompt"
-    if one.row_number != row_number:
-        return one.row_place or one.draft.place, "this row"
-    names = [name for name in one.choices if one.choices[name] != choices[name]]
-    matrix = one.draft.fields["matrix"]
-    return matrix.place.below(names[-1], one.choices[names[-1]]), "this value"
-
-
-def _variables_used(draft: Draft, axes: tuple[Axis, ...]) -> frozenset[str]:
-    """Every variable that some text of the draft asks for."""
-    texts: list[object] = [
-        *(
-            draft.fields[name].value
-            for name in ("prompt", "model", "references")
-            if name in draft.fields
-        ),
-        *(entry.value for entry in draft.params.values()),
-        *(entry.value for axis in axes if not axis.is_variable for entry in axis.values),
-    ]
-    return frozenset(name for text in texts for name in _names_in(text))
-
-
-def _names_in(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from templates.names_in(value)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _names_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _names_in(item)
+def _is_useful(column: str, used: set[str]) -> bool:
+    return column in used or column == ID_COLUMN or column.startswith(PARAM_COLUMN)
 
 
 def _takes(one: Combination, resolved: Resolved) -> Iterator[JobSpec]:

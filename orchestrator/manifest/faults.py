@@ -8,10 +8,13 @@ under any of the given schemas".
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.catalog.suggest import nearest
+from orchestrator.manifest.expected import described, old_truth, spelled, wrong_type
+from orchestrator.manifest.names import listed, meant_by, unknown_name_hint
+from orchestrator.manifest.scalars import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,16 +23,6 @@ if TYPE_CHECKING:
 
     from orchestrator.manifest.data import Data
     from orchestrator.manifest.positions import Path
-
-_TYPE_NAMES = {
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "nothing",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +35,8 @@ class Fault:
     code: str
     message: str
     hint: str = ""
+    #: Keys of the mapping: those that are missing, or the one that an unknown key was meant as.
+    names: tuple[str, ...] = ()
 
 
 def _rule(error: ValidationError) -> Data:
@@ -60,8 +55,23 @@ def _instance(error: ValidationError) -> Data:
 
 
 def faults_of(errors: Iterable[ValidationError]) -> list[Fault]:
-    """All faults that the errors stand for, in the value's order as the validator met them."""
-    return [fault for error in errors for fault in _faults(error, tuple(error.absolute_path))]
+    """All faults that the errors stand for, in the value's order as the validator met them.
+
+    A key that stands there misspelled is not called missing too.
+    """
+    found = [fault for error in errors for fault in _faults(error, tuple(error.absolute_path))]
+    misspelled = {
+        (fault.path[:-1], name)
+        for fault in found
+        if fault.code == "unknown-key"
+        for name in fault.names
+    }
+    return [
+        fault
+        for fault in found
+        if fault.code != "missing-key"
+        or not any((fault.path, name) in misspelled for name in fault.names)
+    ]
 
 
 def _faults(error: ValidationError, path: Path) -> Iterator[Fault]:
@@ -84,10 +94,11 @@ def _choice(error: ValidationError, path: Path) -> Iterator[Fault]:
     meant = [found for found in branches.values() if not any(map(_is_other_type, found))]
     if not meant:
         types = [name for found in branches.values() for name in _types(found)]
-        yield _wrong_type(_instance(error), types, path)
+        yield Fault(path, False, "wrong-type", *wrong_type(_instance(error), types))
     elif all(_misses_a_key(found) for found in meant) and len(meant) > 1:
-        names = " or ".join(f"`{_rule(found[0])[0]}`" for found in meant)
-        yield Fault(path, key=False, code="missing-key", message=f"give {names}")
+        names = tuple(str(_rule(found[0])[0]) for found in meant)
+        message = "give " + " or ".join(f"`{name}`" for name in names)
+        yield Fault(path, key=False, code="missing-key", message=message, names=names)
     else:
         best = min(meant, key=len)
         for nested in best:
@@ -126,115 +137,68 @@ def _unknown_keys(error: ValidationError, path: Path) -> Iterator[Fault]:
         if name in known:
             continue
         hint = unknown_name_hint(name, known)
-        yield Fault(
-            (*path, name),
-            key=True,
-            code="unknown-key",
-            message=f"`{name}` is not known here",
-            hint=hint,
-        )
-
-
-def unknown_name_hint(name: str, known: Iterable[str]) -> str:
-    """What to do about a name that is not among the known ones."""
-    names = list(known)
-    guess = nearest(name, names)
-    if name == "<<":
-        return "YAML 1.2 has no merge keys; repeat the fields, or put them under `defaults`"
-    if guess:
-        return f"did you mean `{guess}`?"
-    return f"known: {', '.join(names)}" if names else "there is nothing to set"
+        if " " in name and _instance(error)[name] is None and not hint.startswith("did"):
+            hint = "between braces a comma ends the text; put a text that holds one in quotes"
+        if name == "<<":
+            hint = "YAML 1.2 has no merge keys; repeat the fields, or put them under `defaults`"
+        meant = meant_by(name, known)
+        names = (meant,) if meant else ()
+        message = f"`{name}` is not known here"
+        yield Fault((*path, name), True, "unknown-key", message, hint, names)
 
 
 def _missing_key(error: ValidationError, path: Path) -> Iterator[Fault]:
     for name in _rule(error):
         if name not in _instance(error):
-            yield Fault(
-                path, key=False, code="missing-key", message=f"`{name}` is missing", hint="add it"
-            )
+            message, hint = f"`{name}` is missing", f"add `{name}: …`"
+            yield Fault(path, False, "missing-key", message, hint, (name,))
 
 
 def _other_type(error: ValidationError, path: Path) -> Iterator[Fault]:
     value = _rule(error)
-    fault = _wrong_type(_instance(error), [value] if isinstance(value, str) else value, path)
+    message, hint = wrong_type(_instance(error), [value] if isinstance(value, str) else value)
     # Where a text has a form of its own, the description says in words which.
-    hint = _schema(error)["description"] if "pattern" in _schema(error) else fault.hint
-    yield replace(fault, hint=hint)
-
-
-def _wrong_type(value: Data, types: Iterable[str], path: Path) -> Fault:
-    names = list(dict.fromkeys(types))
-    if "number" in names and "integer" in names:
-        names.remove("integer")
-    wanted = " or ".join(_TYPE_NAMES.get(name, name) for name in names)
-    message = f"expected {wanted}, found {described(value)}"
-    return Fault(path, False, "wrong-type", message, _type_hint(value, names))
-
-
-def _type_hint(value: Data, wanted: list[str]) -> str:
-    if isinstance(value, str) and {"number", "integer"} & set(wanted) and _looks_numeric(value):
-        return f"write {value} without quotes"
-    if isinstance(value, bool | int | float) and "string" in wanted:
-        return "put it in quotes"
-    if value is None:
-        return "write a value, or remove the line"
-    if "array" in wanted and isinstance(value, str):
-        return "write it as a list: [a, b]"
-    return ""
-
-
-def _looks_numeric(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def described(value: Data) -> str:
-    """A value in a message: scalars as written, collections by what they are."""
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        shown = value if len(value) <= 40 else value[:39] + "…"
-        return f"the text `{shown}`"
-    return f"{value}"
+    hint = _schema(error)["description"] if "pattern" in _schema(error) else hint
+    yield Fault(path, False, "wrong-type", message, hint)
 
 
 def _not_listed(error: ValidationError, path: Path) -> Iterator[Fault]:
+    value = _instance(error)
     allowed = _rule(error) if error.validator == "enum" else [_rule(error)]
-    texts = list(dict.fromkeys(_spelled(value) for value in allowed))
-    guess = nearest(_spelled(_instance(error)), texts) if len(texts) > 1 else None
-    message = f"{described(_instance(error))} is not allowed; allowed: {', '.join(texts)}"
-    yield Fault(path, False, "not-allowed", message, f"did you mean `{guess}`?" if guess else "")
+    texts = list(dict.fromkeys(spelled(one) for one in allowed))
+    message = f"{described(value)} is not allowed; allowed: {listed(texts)}"
+    yield Fault(path, False, "not-allowed", message, _choice_hint(value, allowed, texts))
 
 
-def _spelled(value: Data) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _choice_hint(value: Data, allowed: list[Data], texts: list[str]) -> str:
+    unquoted = plain(value) if isinstance(value, str) else value
+    if type(unquoted) in {int, float} and unquoted in allowed:
+        return f"write {value} without quotes"
+    if old_truth(value) in texts:
+        return f"write {old_truth(value)}"
+    guess = nearest(spelled(value), texts) if len(texts) > 1 else None
+    return f"did you mean `{guess}`?" if guess else ""
 
 
 def _out_of_range(error: ValidationError, path: Path) -> Iterator[Fault]:
     limit = _rule(error)
-    rule = {
-        "minimum": f"is less than {limit}",
-        "maximum": f"is more than {limit}",
-        "exclusiveMinimum": f"is not more than {limit}",
-        "exclusiveMaximum": f"is not less than {limit}",
-        "multipleOf": f"is no multiple of {limit}",
+    rule, alone = {
+        "minimum": (f"is less than {limit}", f"{limit} or more"),
+        "maximum": (f"is more than {limit}", f"{limit} or less"),
+        "exclusiveMinimum": (f"is not more than {limit}", f"more than {limit}"),
+        "exclusiveMaximum": (f"is not less than {limit}", f"less than {limit}"),
+        "multipleOf": (f"is no multiple of {limit}", ""),
     }[str(error.validator)]
     low, high = _schema(error).get("minimum"), _schema(error).get("maximum")
-    hint = f"from {low} to {high}" if low is not None and high is not None else ""
+    hint = f"from {low} to {high}" if low is not None and high is not None else alone
     yield Fault(path, False, "out-of-range", f"{described(_instance(error))} {rule}", hint)
 
 
 def _too_little(_error: ValidationError, path: Path) -> Iterator[Fault]:
-    yield Fault(path, False, "empty", "nothing stands here", "write a value, or remove the key")
+    name = path[-1] if path and isinstance(path[-1], str) else None
+    message = f"`{name}` is empty" if name else "nothing stands here"
+    what = "key" if name else "item"
+    yield Fault(path, False, "empty", message, f"write a value, or remove the {what}")
 
 
 def _too_much(error: ValidationError, path: Path) -> Iterator[Fault]:

@@ -6,15 +6,16 @@ import math
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.catalog.suggest import nearest
 from orchestrator.manifest.durations import seconds
 from orchestrator.manifest.model import PROVIDER_LIMITS, Budget, Limits
+from orchestrator.manifest.names import model_meant, unknown_name_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.catalog.spec import Catalog
     from orchestrator.manifest.data import Data
+    from orchestrator.manifest.positions import Path
     from orchestrator.manifest.problems import Findings, Place
 
 _DURATIONS = frozenset(
@@ -51,24 +52,47 @@ def check_names(document: Mapping[str, Data], catalog: Catalog, root: Place, to:
     budget = document.get("budget")
     caps = budget.get("credits") if isinstance(budget, dict) else None
     providers = catalog.providers()
-    _check_keys(document.get("limits"), providers, root.below("limits"), to)
-    _check_keys(caps, providers, root.below("budget", "credits"), to)
-    names = (*providers, *catalog.models)
-    _check_keys(document.get("prices"), names, root.below("prices"), to)
+    for value, place in (
+        (document.get("limits"), root.below("limits")),
+        (caps, root.below("budget", "credits")),
+    ):
+        for name in _unknown(value, providers):
+            hint = unknown_name_hint(name, providers)
+            if name in _LIMITS:
+                hint = f"limits stand by provider: `{providers[-1]}: {{{name}: …}}`"
+            what = f"no provider is called `{name}`"
+            to.report(place.below(name, key=True), "unknown-provider", what, hint)
+    _check_prices(document.get("prices"), catalog, root.below("prices"), to)
     for part in ("limits", "budget", "prices"):
         _check_finite(document.get(part), root.below(part), to)
 
 
-def _check_keys(value: Data, known: Iterable[str], place: Place, to: Findings) -> None:
-    names = list(known)
-    for name in value if isinstance(value, dict) else ():
-        if name in names:
-            continue
-        guess = nearest(name, names)
-        hint = f"did you mean `{guess}`?" if guess else f"known: {', '.join(names)}"
-        code = "unknown-model" if "/" in name else "unknown-provider"
-        what = "model" if "/" in name else "provider"
-        to.report(place.below(name, key=True), code, f"no {what} is called `{name}`", hint)
+def is_limit_of_no_provider(path: Path, catalog: Catalog) -> bool:
+    """Whether a limit stands where a provider should: its name is the mistake, not its value."""
+    return (
+        len(path) == 2
+        and path[0] == "limits"
+        and path[1] in _LIMITS
+        and path[1] not in catalog.providers()
+    )
+
+
+def _check_prices(value: Data, catalog: Catalog, place: Place, to: Findings) -> None:
+    providers = catalog.providers()
+    for name in _unknown(value, (*providers, *catalog.models)):
+        is_model = "/" in name or bool(model_meant(name, catalog))
+        what = "model" if is_model else "provider"
+        message = f"no {what} is called `{name}`"
+        hint = unknown_name_hint(name, providers, in_full=True)
+        if catalog.candidates(name):
+            message = f"the price of `{name}` does not say at which provider"
+        if is_model:
+            hint = f"did you mean `{model_meant(name, catalog)}`?"
+        to.report(place.below(name, key=True), f"unknown-{what}", message, hint)
+
+
+def _unknown(value: Data, known: Iterable[str]) -> list[str]:
+    return [name for name in value if name not in known] if isinstance(value, dict) else []
 
 
 def _check_finite(value: Data, place: Place, to: Findings) -> None:
@@ -76,4 +100,4 @@ def _check_finite(value: Data, place: Place, to: Findings) -> None:
         for name, inner in value.items():
             _check_finite(inner, place.below(name), to)
     elif isinstance(value, float) and not math.isfinite(value):
-        to.report(place, "not-finite", "this is no finite number", "leave the limit out")
+        to.report(place, "not-finite", "this is no finite number", "leave it out")

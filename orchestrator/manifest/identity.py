@@ -21,6 +21,8 @@ _DIGEST_LENGTH = 8
 #: The first part of keys that the run folder needs for itself.
 RESERVED = frozenset({"superseded"})
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 _OUTSIDE = re.compile(r"[^a-z0-9._-]+")
 #: Names that Windows gives to devices, whatever their extension.
 _DEVICES = frozenset(
@@ -76,10 +78,9 @@ def identity_of(
         parts["axes"] = axes
     if row is not None:
         parts["row"] = row
-    return json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(parts)
 
 
 def digest_of_cells(cells: Mapping[str, str]) -> str:
     """A row's place in the identity where it has no `id`."""
-    text = json.dumps(cells, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return short_digest(text)
+    return short_digest(_CANONICAL.encode(cells))

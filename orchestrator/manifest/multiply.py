@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.manifest.drafts import Draft, Entry
 from orchestrator.manifest.identity import axes_part, digest_of_cells, slug
@@ -37,8 +37,24 @@ class Axis:
         return self.name not in {"model", "references"} and not self.name.startswith(PARAM_AXIS)
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Grid(NamedTuple):
+    """A draft with all that multiplies it, takes aside."""
+
+    draft: Draft
+    axes: tuple[Axis, ...]
+    #: None where the job has no rows, or where they cannot be read.
+    table: Table | None
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there are, takes included."""
+        number = int(self.draft.value("takes", 1)) * (len(self.table.rows) if self.table else 1)
+        for axis in self.axes:
+            number *= len(axis.values)
+        return number
+
+
+class Combination(NamedTuple):
     """One of a draft's jobs, takes aside: a choice on every axis and a row."""
 
     draft: Draft
@@ -52,79 +68,78 @@ class Combination:
     fields: Mapping[str, Entry]
     params: Mapping[str, Entry]
     variables: Mapping[str, Entry]
-    #: Axis name to the number of the value.
-    choices: Mapping[str, int]
+    #: Axis name to the value that was chosen.
+    choices: Mapping[str, Entry]
     #: The number of the row, and its `id` cell or its beginning.
     row_number: int | None
     row_place: Place | None
 
 
 def axes_of(draft: Draft) -> tuple[Axis, ...]:
-    """The axes of a draft's matrix, in the manifest's order."""
+    """The axes of a draft's matrix, in the manifest's order, with the values that are sound."""
     matrix = draft.fields.get("matrix")
     if matrix is None:
         return ()
-    return tuple(
-        Axis(
-            name,
-            tuple(
-                Entry(value, matrix.source, (*matrix.path, name, n))
-                for n, value in enumerate(values)
-            ),
-            tuple(_axis_text(value) for value in values),
-        )
-        for name, values in matrix.value.items()
-    )
+    return tuple(_axis(matrix, name, values) for name, values in matrix.value.items())
 
 
-def _axis_text(value: Data) -> str:
+def _axis(matrix: Entry, name: str, values: list[Data]) -> Axis:
+    path = (*matrix.path, name)
+    entries = [Entry(value, matrix.source, (*path, n)) for n, value in enumerate(values)]
+    sound = tuple(entry for entry in entries if entry.value is not None)
+    return Axis(name, sound, tuple(axis_text(entry.value) for entry in sound))
+
+
+def axis_text(value: Data) -> str:
     """An axis value in the identity: a reference by its name, path or URL."""
     if isinstance(value, list):
-        return ",".join(_axis_text(item) for item in value)
+        return ",".join(axis_text(item) for item in value)
     if isinstance(value, dict):
         return str(value.get("name") or value.get("path") or value.get("url"))
     return as_text(value)
 
 
-def combinations(
-    draft: Draft, axes: tuple[Axis, ...], table: Table | None
-) -> Iterator[Combination]:
+def combinations(grid: Grid) -> Iterator[Combination]:
     """All combinations, in the manifest's order: the last axis turns fastest, rows faster still."""
+    draft, axes, table = grid.draft, grid.axes, grid.table
     rows = range(len(table.rows)) if table is not None else (None,)
     faulty = table.faulty if table is not None else frozenset()
-    first = [slug(draft.id.value)]
+    first = slug(draft.id.value)
     if draft.item is not None and draft.item_varies:
-        first.append(slug(draft.item))
-    for choice in product(*(range(len(axis.values)) for axis in axes)):
-        chosen = [(axis, axis.values[n]) for axis, n in zip(axes, choice, strict=True)]
-        texts = {axis.name: axis.texts[n] for axis, n in zip(axes, choice, strict=True)}
+        first = f"{first}/{slug(draft.item)}"
+    for chosen in product(*(tuple(zip(axis.values, axis.texts, strict=True)) for axis in axes)):
+        texts = {axis.name: text for axis, (_entry, text) in zip(axes, chosen, strict=True)}
+        choices = {axis.name: entry for axis, (entry, _text) in zip(axes, chosen, strict=True)}
         varying = [texts[axis.name] for axis in axes if len(axis.values) > 1]
-        parts = [*first, axes_part(varying)] if varying else first
-        fields, params, variables = _with_axes(draft, chosen)
-        numbers = {axis.name: n for axis, n in zip(axes, choice, strict=True)}
+        key = f"{first}/{axes_part(varying)}" if varying else first
+        fields, params, variables = _with_axes(draft, axes, choices)
         for number in rows:
             if number in faulty:
                 continue
-            row = _Row.none() if table is None or number is None else _row(table, number)
+            row = _NO_ROW if table is None or number is None else _row(table, number)
             yield Combination(
                 draft=draft,
-                key="/".join([*parts, slug(row.name)] if len(rows) > 1 else parts),
+                key=f"{key}/{slug(row.name)}" if len(rows) > 1 else key,
                 axes=texts,
                 row=row.name if table is not None else None,
                 fields=fields,
                 params={**params, **row.params} if row.params else params,
                 variables=ChainMap(row.cells, variables) if row.cells else variables,
-                choices=numbers,
+                choices=choices,
                 row_number=number,
                 row_place=row.place,
             )
 
 
 def _with_axes(
-    draft: Draft, chosen: list[tuple[Axis, Entry]]
+    draft: Draft, axes: tuple[Axis, ...], choices: Mapping[str, Entry]
 ) -> tuple[Mapping[str, Entry], Mapping[str, Entry], dict[str, Entry]]:
+    """Fields, parameters and variables with a choice on every axis."""
+    if not axes:
+        return draft.fields, draft.params, dict(draft.variables)
     fields, params, variables = dict(draft.fields), dict(draft.params), dict(draft.variables)
-    for axis, entry in chosen:
+    for axis in axes:
+        entry = choices[axis.name]
         if axis.name.startswith(PARAM_AXIS):
             params[axis.name.removeprefix(PARAM_AXIS)] = entry
         elif not axis.is_variable:
@@ -134,8 +149,7 @@ def _with_axes(
     return fields, params, variables
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """One row of a table as a job sees it."""
 
     name: str
@@ -143,10 +157,9 @@ class _Row:
     params: dict[str, Entry]
     place: Place | None
 
-    @staticmethod
-    def none() -> _Row:
-        """The row of a job that has none."""
-        return _Row("", {}, {}, None)
+
+#: The row of a job that has none.
+_NO_ROW = _Row("", {}, {}, None)
 
 
 def _row(table: Table, number: int) -> _Row:

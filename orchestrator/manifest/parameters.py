@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 
 from orchestrator.catalog.schema import params_schema
 from orchestrator.manifest.data import Data
-from orchestrator.manifest.faults import Fault, faults_of, unknown_name_hint
+from orchestrator.manifest.faults import Fault, faults_of
+from orchestrator.manifest.names import unknown_name_hint
 from orchestrator.manifest.scalars import as_text, plain
+from orchestrator.manifest.shapes import Shapes, is_shapely, shapes_for
 from orchestrator.manifest.structure import validator_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from jsonschema.protocols import Validator
 
     from orchestrator.catalog.spec import Model, Param
     from orchestrator.jobs import Value
+
+#: Stands for a value that could not be filled in: only its parameter's name is checked.
+UNKNOWN: Data = object()
 
 #: Key, value as stated, and whether it is a text that may stand for a number.
 Stated = tuple[tuple[str, Data, bool], ...]
@@ -33,10 +38,30 @@ class Checked:
 
 
 @dataclass(slots=True)
+class _Rules:
+    """One model's validator, which sees only one of each shape."""
+
+    validator: Validator
+    #: None where shapes cannot answer for the validator.
+    shapes: Shapes | None
+    sound: set[Hashable] = field(default_factory=set)
+
+    def faults(self, values: Mapping[str, Data]) -> list[Fault]:
+        """What is wrong with the values of known parameters."""
+        shape = None if self.shapes is None else self.shapes.of(values)
+        if shape is not None and shape in self.sound:
+            return []
+        found = faults_of(self.validator.iter_errors(values))
+        if shape is not None and not found:
+            self.sound.add(shape)
+        return found
+
+
+@dataclass(slots=True)
 class Parameters:
     """Checks each distinct set of parameters once."""
 
-    _validators: dict[str, Validator] = field(default_factory=dict)
+    _rules: dict[str, _Rules] = field(default_factory=dict)
     _checked: dict[tuple[object, ...], Checked] = field(default_factory=dict)
 
     def check(self, model: Model, stated: Stated) -> Checked:
@@ -48,39 +73,50 @@ class Parameters:
         return self._checked[question]
 
     def _judge(self, model: Model, stated: Stated) -> Checked:
-        if model.name not in self._validators:
-            self._validators[model.name] = validator_for(params_schema(model))
-        values = {key: _read(model.param(key), value, text) for key, value, text in stated}
-        faults = [
+        faults = [unknown_parameter(k, [model]) for k, _v, _t in stated if model.param(k) is None]
+        values = {
+            key: _read(param, value, is_text)
+            for key, value, is_text in stated
+            if value is not UNKNOWN and (param := model.param(key)) is not None
+        }
+        sound = {key: value for key, value in values.items() if not _is_endless(value)}
+        faults += [
             Fault((key,), False, "not-finite", "this is no finite number")
-            for key, value in values.items()
-            if isinstance(value, float) and not math.isfinite(value)
+            for key in values
+            if key not in sound
         ]
-        finite = {key: value for key, value in values.items() if (key,) not in _paths(faults)}
-        found = faults_of(self._validators[model.name].iter_errors(finite))
-        faults.extend(_explained(fault, model) for fault in found)
+        keys = {key for key, _value, _is_text in stated}
+        found = self._rules_of(model).faults(sound)
+        faults += [fault for fault in found if not keys & set(fault.names)]
         if faults:
             return Checked({}, tuple(faults))
-        return Checked({key: _wire(model.param(key), v) for key, v in values.items()}, ())
+        return Checked({key: _wire(model.param(key), value) for key, value in sound.items()}, ())
+
+    def _rules_of(self, model: Model) -> _Rules:
+        if model.name not in self._rules:
+            schema = params_schema(model)
+            shapes = shapes_for(schema) if is_shapely(schema) else None
+            self._rules[model.name] = _Rules(validator_for(schema), shapes)
+        return self._rules[model.name]
 
 
-def _paths(faults: list[Fault]) -> set[tuple[str | int, ...]]:
-    return {fault.path for fault in faults}
+def _is_endless(value: Data) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
-def _read(param: Param | None, value: Data, is_text: bool) -> Data:
+def _read(param: Param, value: Data, is_text: bool) -> Data:
     """A table's text as the number that it stands for, where a number is wanted."""
     if not is_text or not isinstance(value, str):
         return value
     text = value.strip()
-    if param is not None and param.type == "number":
+    if param.type == "number":
         number = plain(text)
         return number if isinstance(number, int | float) else text
     return text
 
 
 def _wire(param: Param | None, value: Data) -> Value:
-    assert param is not None, "unknown parameters are faults"
+    assert param is not None, "unknown parameters have no values"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if param.type == "number":
@@ -89,21 +125,13 @@ def _wire(param: Param | None, value: Data) -> Value:
     return as_text(value)
 
 
-def _explained(fault: Fault, model: Model) -> Fault:
-    """A fault with what only the table knows."""
-    if fault.code != "unknown-key":
-        return fault
-    key = str(fault.path[-1])
-    return unknown_parameter(key, [model])
-
-
 def unknown_parameter(key: str, models: Sequence[Model]) -> Fault:
     """The fault of a parameter that none of the models has."""
     if any(key in _reference_fields(model) for model in models):
         message = f"`{key}` is filled by references"
         return Fault((key,), True, "unknown-key", message, "list them under `references`")
     known = dict.fromkeys(param.key for model in models for param in model.params)
-    hint = unknown_name_hint(key, known)
+    hint = unknown_name_hint(key, known, in_full=True)
     names = " or ".join(model.model for model in models)
     message = f"there is no parameter `{key}` of {names}"
     return Fault((key,), True, "unknown-key", message, hint)

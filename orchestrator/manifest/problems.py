@@ -8,7 +8,7 @@ The codes, which stay as they are:
     unknown-key missing-key wrong-type not-allowed out-of-range empty too-long bad-format conflict
     not-finite                                                      a value does not fit
     unknown-model ambiguous-model unknown-provider unknown-variable bad-template
-    key-collision too-many-jobs ragged-row                          jobs do not come about
+    key-collision too-many-jobs ragged-row unused-axis              jobs do not come about
     bad-url no-upload bad-media unknown-kind missing-reference too-many-references
                                                                     a reference does not fit
     unused-variable no-duration-token literal-braces                              warnings

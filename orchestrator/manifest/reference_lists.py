@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.manifest.drafts import Entry
 from orchestrator.manifest.local_files import LocalFiles
-from orchestrator.manifest.references import ReferenceFault, read_references
+from orchestrator.manifest.reference_faults import ReferenceFault
+from orchestrator.manifest.references import read_references
+from orchestrator.manifest.scalars import as_text
+from orchestrator.manifest.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +33,8 @@ _Outcome = tuple[tuple["Reference", ...], tuple[ReferenceFault, ...]]
 class _Filled:
     """One reference with its variables filled in, and where its parts stand."""
 
-    value: str | Mapping[str, Data]
+    #: As a mapping; None stands for what is wrong already.
+    value: Mapping[str, Data]
     place: Place
     #: Places of a mapping's fields.
     fields: Mapping[str, Place]
@@ -55,21 +59,18 @@ class ReferenceLists:
     ) -> tuple[Reference, ...] | None:
         """A job's references; None where there were problems."""
         listed = [] if entry is None else [_filled(inner, fill) for inner in _items(entry)]
-        written = [one for one in listed if one is not None]
-        if model is None or len(written) < len(listed):
-            return None
-        outcome = self._judge(model, [one.value for one in written])
+        references, faults = self._judge(model, [one.value for one in listed])
         whole = draft.place if entry is None else entry.place
-        for fault in outcome[1]:
-            if fault.code == "missing-reference" and draft.suspect:
+        for fault in faults:
+            if fault.code == "missing-reference" and "references" in draft.spoiled:
                 continue
-            place = whole if fault.number is None else _place(written[fault.number], fault.field)
+            place = whole if fault.number is None else _place(listed[fault.number], fault.field)
             tell = findings.warn if fault.is_warning else findings.report
             tell(place, fault.code, fault.message, fault.hint)
-        return None if any(not fault.is_warning for fault in outcome[1]) else outcome[0]
+        return references if model is not None and len(references) == len(listed) else None
 
-    def _judge(self, model: Model, written: list[str | Mapping[str, Data]]) -> _Outcome:
-        question = (model.name, json.dumps(written, sort_keys=True))
+    def _judge(self, model: Model | None, written: list[Mapping[str, Data]]) -> _Outcome:
+        question = ("" if model is None else model.name, json.dumps(written) if written else "")
         if question not in self._known:
             self._known[question] = read_references(written, model, self.base, self._files)
         return self._known[question]
@@ -82,27 +83,32 @@ def _items(entry: Entry) -> list[Entry]:
     return [
         Entry(value, entry.source, (*entry.path, number))
         for number, value in enumerate(entry.value)
-        if value is not None
     ]
 
 
-def _filled(entry: Entry, fill: Callable[[Entry], Entry | None]) -> _Filled | None:
+def _filled(entry: Entry, fill: Callable[[Entry], Entry | None]) -> _Filled:
+    if entry.value is None:
+        return _Filled({}, entry.place, {})
     if not isinstance(entry.value, dict):
         one = fill(entry)
-        return None if one is None else _Filled(str(one.value), one.place, {})
-    fields = {
-        name: Entry(value, entry.source, (*entry.path, name)) for name, value in entry.value.items()
-    }
-    made = {name: fill(inner) if name in _TEXT_FIELDS else inner for name, inner in fields.items()}
-    known = {name: inner for name, inner in made.items() if inner is not None}
-    if len(known) < len(made):
-        return None
-    values = {
-        name: str(inner.value) if name in _TEXT_FIELDS else inner.value
-        for name, inner in known.items()
-    }
-    places = {name: inner.place for name, inner in known.items()}
+        if one is None:
+            return _Filled({}, entry.place, {})
+        text = as_text(one.value)
+        return _Filled({"url" if is_url(text) else "path": text}, one.place, {})
+    values: dict[str, Data] = {}
+    places: dict[str, Place] = {}
+    for name, value in entry.value.items():
+        inner = Entry(value, entry.source, (*entry.path, name))
+        made = fill(inner) if name in _TEXT_FIELDS and value is not None else inner
+        values[name] = _value(name, made)
+        places[name] = inner.place if made is None else made.place
     return _Filled(values, entry.place, places)
+
+
+def _value(name: str, made: Entry | None) -> Data:
+    if made is None or made.value is None:
+        return None
+    return as_text(made.value) if name in _TEXT_FIELDS else made.value
 
 
 def _place(one: _Filled, name: str) -> Place:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.catalog.suggest import nearest
 from orchestrator.manifest import templates
-from orchestrator.manifest.parameters import Parameters, unknown_parameter
+from orchestrator.manifest.names import model_hint, unknown_name_hint
+from orchestrator.manifest.parameters import UNKNOWN, Parameters, unknown_parameter
 from orchestrator.manifest.problems import Place
 from orchestrator.manifest.scalars import as_text
 
@@ -41,8 +41,6 @@ class Resolver:
     catalog: Catalog
     findings: Findings
     references: ReferenceLists
-    #: Whether the manifest's own variables are in order, so that an unknown one is a mistake.
-    variables_known: bool
     #: Parameters of `defaults` that the model of some job has.
     fitting: set[str] = field(default_factory=set)
     #: Parameters of `defaults` that some models do not have, and these models by name.
@@ -102,7 +100,7 @@ class Resolver:
         for name in templates.names_in(entry.value):
             if name not in one.variables:
                 fits = False
-                if self.variables_known and one.draft.variables_known:
+                if one.draft.variables_known and name not in one.draft.spoiled:
                     self._report_unknown(name, entry, one)
         if templates.is_unfinished(entry.value):
             fits = False
@@ -114,17 +112,21 @@ class Resolver:
         message = f"the variable `{name}` is not defined"
         if self.findings.knows(entry.place, "unknown-variable", message):
             return
-        known = sorted(one.variables)
-        guess = nearest(name, known)
-        hint = f"known: {', '.join(known[:10])}" if known else "define it under `vars`"
-        hint = f"did you mean `{guess}`?" if guess else hint
+        hint = "define it under `vars`"
+        if not templates.is_name(name):
+            hint = "a variable is a name alone: nothing is calculated, and there are no filters"
+        elif one.variables:
+            hint = unknown_name_hint(name, sorted(one.variables))
         self.findings.report(entry.place, "unknown-variable", message, hint)
 
     # --- one function for each part of a job ---------------------------------------------------
 
     def _missing(self, one: Combination, name: str, hint: str) -> None:
-        if not one.draft.suspect:
-            self.findings.report(one.draft.place, "missing-key", f"`{name}` is missing", hint)
+        if name in one.draft.spoiled:
+            return
+        if name in one.variables:
+            hint = f'write `{name}: "{{{{{name}}}}}"` to use the variable'
+        self.findings.report(one.draft.place, "missing-key", f"`{name}` is missing", hint)
 
     def _model(self, one: Combination) -> Model | None:
         entry = one.fields.get("model")
@@ -134,7 +136,7 @@ class Resolver:
         filled = self.filled(entry, one)
         if filled is None:
             return None
-        name = str(filled.value)
+        name = as_text(filled.value)
         if name not in self._models:
             self._models[name] = self.catalog.candidates(name)
         candidates = self._models[name]
@@ -149,12 +151,8 @@ class Resolver:
             message = f"several providers have `{name}`"
             self.findings.report(entry.place, "ambiguous-model", message, f"write one of {names}")
             return
-        models = self.catalog.models.values()
-        known = [*(model.model for model in models), *self.catalog.models]
-        guess = nearest(name, known)
-        listed = ", ".join(sorted({model.model for model in models}))
-        hint = f"did you mean `{guess}`?" if guess else f"known: {listed}"
-        self.findings.report(entry.place, "unknown-model", f"no model is called `{name}`", hint)
+        message = f"no model is called `{name}`" if name else "the model's name is empty"
+        self.findings.report(entry.place, "unknown-model", message, model_hint(name, self.catalog))
 
     def _prompt(self, one: Combination, model: Model | None) -> str | None:
         entry = one.fields.get("prompt")
@@ -165,62 +163,58 @@ class Resolver:
         if filled is None:
             return None
         prompt = as_text(filled.value)
-        of_job = f" of {one.key}" if prompt != entry.value else ""
+        limit = model.prompt_limit if model is not None else None
         if not prompt.strip():
-            message = f"the prompt{of_job} is empty"
+            message = f"the prompt{_which(entry, prompt, one)} is empty"
             self.findings.report(entry.place, "empty", message, "write what is to be seen")
             return None
         if "{{" in prompt:
             message = "a value that was filled into the prompt holds a `{{`, which stays as it is"
             hint = "values are not searched for variables; write the text out"
             self.findings.warn(entry.place, "literal-braces", message, hint)
-        limit = model.prompt_limit if model is not None else None
         if model is not None and limit is not None and len(prompt) > limit:
-            message = (
-                f"the prompt{of_job} has {len(prompt)} characters; "
-                f"{model.model} takes at most {limit}"
-            )
+            length = f"the prompt{_which(entry, prompt, one)} has {len(prompt)} characters"
+            message = f"{length}; {model.model} takes at most {limit}"
             self.findings.report(entry.place, "too-long", message, "shorten it")
             return None
         return prompt
 
     def _params(self, one: Combination, model: Model | None) -> Mapping[str, Value] | None:
         stated: list[tuple[str, Data, bool]] = []
-        places: dict[str, Entry] = {}
-        complete = True
+        known: dict[str, Entry] = {}
         for key, entry in one.params.items():
-            if model is not None and self._is_strange_default(key, entry, one, model):
+            is_default = one.draft.defaulted.get(key) is entry
+            if is_default and model is not None and self._is_strange(key, entry, model):
                 continue
             filled = self.filled(entry, one)
             if filled is None:
-                complete = False
-                continue
-            stated.append((key, filled.value, filled.is_text))
-            places[key] = filled
+                stated.append((key, UNKNOWN, False))
+            else:
+                stated.append((key, filled.value, filled.is_text))
+                known[key] = filled
         if model is None:
             return None
         checked = self._parameters.check(model, tuple(stated))
         for fault in checked.faults:
-            self._report_param(fault, one, places)
-        return checked.wire if complete and not checked.faults else None
+            self._report_param(fault, one, known)
+        return None if checked.faults or len(known) < len(stated) else checked.wire
 
-    def _is_strange_default(self, key: str, entry: Entry, one: Combination, model: Model) -> bool:
+    def _is_strange(self, key: str, entry: Entry, model: Model) -> bool:
         """Whether a parameter of `defaults` is left out, as it is another model's."""
-        if key not in one.draft.defaulted or one.draft.params.get(key) is not entry:
-            return False
         if model.param(key) is not None:
             self.fitting.add(key)
             return False
         self.strange.setdefault(key, (entry, {}))[1][model.name] = model
         return True
 
-    def _report_param(self, fault: Fault, one: Combination, filled: Mapping[str, Entry]) -> None:
-        if not fault.path:
-            if not one.draft.suspect:
+    def _report_param(self, fault: Fault, one: Combination, known: Mapping[str, Entry]) -> None:
+        if fault.code == "missing-key":
+            # A table or an axis that could not be read might have brought it.
+            if not one.draft.spoiled & {"params", "matrix", "rows", *fault.names}:
                 self.findings.report(one.draft.place, fault.code, fault.message, fault.hint)
             return
         key = str(fault.path[0])
-        place = _name_place(one.params[key]) if fault.key else filled[key].place
+        place = _name_place(one.params[key]) if fault.key else known[key].place
         self.findings.report(place, fault.code, fault.message, fault.hint)
 
     def _references(self, one: Combination, model: Model | None) -> tuple[Reference, ...] | None:
@@ -234,3 +228,14 @@ def _name_place(entry: Entry) -> Place:
     """Where the name of a parameter stands: its key, its axis or its column."""
     path = entry.path[:-1] if isinstance(entry.path[-1], int) else entry.path
     return Place(entry.source, path, key=True)
+
+
+def _which(entry: Entry, prompt: str, one: Combination) -> str:
+    """Which of many prompts this is, where it was composed: its job's key, its row's line."""
+    if prompt == entry.value:
+        return ""
+    if one.row_place is None:
+        return f" of {one.key}"
+    source = one.row_place.source
+    line, _column = source.locate(one.row_place.path)
+    return f" of {one.key} ({source.file}, line {line})"

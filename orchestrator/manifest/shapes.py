@@ -7,6 +7,7 @@ of these alike get the same verdict, so of a hundred thousand jobs a handful nee
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,39 +27,47 @@ class Shapes:
     lengths: tuple[int, ...]
     bounds: tuple[float, ...]
     patterns: tuple[re.Pattern[str], ...]
-    #: Texts that the schema lists.
-    words: frozenset[str]
+    #: Texts and numbers that the schema lists.
+    listed: frozenset[str | float]
 
     def of(self, value: Data) -> Hashable:
         """The shape of a value."""
         if isinstance(value, str):
-            return value if value in self.words else self._text(value)
+            return value if value in self.listed else self._text(value)
         if isinstance(value, dict):
             return ("{}", *[(key, self.of(item)) for key, item in value.items()])
         if isinstance(value, list):
             return ("[]", *[self.of(item) for item in value])
         if isinstance(value, bool) or value is None:
             return str(value)
+        if value in self.listed:
+            return (isinstance(value, int), value)
         bounds = tuple((value > bound) - (value < bound) for bound in self.bounds)
         return (isinstance(value, int), value == value // 1, bounds)
 
     def _text(self, text: str) -> Hashable:
-        lengths = tuple((len(text) > n) - (len(text) < n) for n in self.lengths)
+        # Between two stated lengths, and above all of them, texts are alike.
+        place = (bisect_left(self.lengths, len(text)), bisect_right(self.lengths, len(text)))
         if not self.patterns:
-            return ("", lengths)
-        return ("", lengths, tuple(bool(pattern.search(text)) for pattern in self.patterns))
+            return place
+        return (place, tuple(bool(pattern.search(text)) for pattern in self.patterns))
 
 
 def shapes_for(schema: Data) -> Shapes:
-    """The questions of a schema. It may use `multipleOf: 1` in no other form than `integer`."""
+    """The questions of a schema, which may not use `multipleOf`: see `is_shapely`."""
     nodes = [node for node in _nodes(schema) if isinstance(node, dict)]
-    words = [word for node in nodes for word in _listed(node) if isinstance(word, str)]
+    listed = [one for node in nodes for one in _listed(node) if isinstance(one, str | int | float)]
     return Shapes(
         lengths=tuple(sorted(_stated(nodes, _LENGTHS))),
         bounds=tuple(sorted(_stated(nodes, _BOUNDS))),
         patterns=tuple(re.compile(pattern) for pattern in sorted(_stated(nodes, ("pattern",)))),
-        words=frozenset(words),
+        listed=frozenset(listed),
     )
+
+
+def is_shapely(schema: Data) -> bool:
+    """Whether shapes can answer for a schema: they know whole numbers, but no other multiples."""
+    return not any(isinstance(node, dict) and "multipleOf" in node for node in _nodes(schema))
 
 
 def _nodes(schema: Data) -> Iterator[Data]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gc
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
 
 from orchestrator.jobs import Problem
-from orchestrator.manifest.builder import Builder, Event, SourceError
+from orchestrator.manifest.builder import Builder, SourceError
 from orchestrator.manifest.syntax import broken_syntax, unreadable_text
 
 if TYPE_CHECKING:
@@ -83,23 +84,31 @@ def parse(text: str, file: str) -> Source:
     """Read one YAML document. Raises SourceError where there is nothing to go on with."""
     hides = _NEEDS_HIDING.search(text) is not None
     builder = Builder(file, _HIDDEN if hides else {})
-    collecting = gc.isenabled()
-    # Everything that is built here stays; looking for garbage among it doubles the time.
-    gc.disable()
     try:
-        builder.read(_events(text.translate(_HIDE) if hides else text))
+        with nothing_to_collect(), _loading(text.translate(_HIDE) if hides else text) as loader:
+            # What `yaml.parse` gives, at half its price: that asks twice for each event.
+            builder.read(iter(loader.get_event, None))
     except yaml.YAMLError as error:
         raise SourceError(broken_syntax(file, text, error)) from error
-    finally:
-        if collecting:
-            gc.enable()
     return Source(file, builder.root, builder.positions(), tuple(builder.problems))
 
 
-def _events(text: str) -> Iterator[Event]:
-    """What `yaml.parse` gives, at half its price: that asks twice for each event."""
+@contextmanager
+def _loading(text: str) -> Iterator[Data]:
     loader = _LOADER(text)
     try:
-        yield from iter(loader.get_event, None)
+        yield loader
     finally:
         loader.dispose()
+
+
+@contextmanager
+def nothing_to_collect() -> Iterator[None]:
+    """For work that builds much and throws nothing away: looking for garbage doubles its time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

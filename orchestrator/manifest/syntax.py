@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from orchestrator.jobs import Problem
+from orchestrator.manifest.guesses import Spot, Told, second_colon, told_by_what_precedes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,9 @@ _LINE_BREAK = re.compile("\r\n|\r|\n")
 
 _QUOTE = "the quote that opens here is never closed"
 _COLON = "a key needs a colon and a space behind it"
+_ESCAPE = "a backslash in double quotes begins an escape, and this is none"
+_INDENT = "indent with spaces"
+_QUOTES = "put the text in quotes"
 
 
 def unreadable_text(file: str, before: str, encoding: str) -> Problem:
@@ -36,74 +40,106 @@ def broken_syntax(file: str, text: str, error: yaml.YAMLError) -> Problem:
         return _unprintable(file, text)
     assert isinstance(error, yaml.MarkedYAMLError)
     complaint = f"{error.context or ''} {error.problem or ''}"
-    mark, message, hint = error.problem_mark or error.context_mark, error.problem or "", ""
+    lines = _LINE_BREAK.split(text)
+    stopped = _spot(lines, error.problem_mark or error.context_mark)
+    begun = _spot(lines, error.context_mark or error.problem_mark)
+    told = Told(stopped, error.problem or "", "")
     for words, explain in _COMPLAINTS:
         if words in complaint:
-            at_context, message, hint = explain(_character(text, mark))
-            mark = (error.context_mark or mark) if at_context else mark
+            told = explain(begun, stopped)
             break
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(file, line, column, "", "yaml-syntax", message, hint)
+    line, column = told.spot.line + 1, told.spot.column + 1
+    return Problem(file, line, column, "", "yaml-syntax", told.message, told.hint)
 
 
-#: Whether to point at what the parser was in rather than where it stopped, the message, the hint.
-_Explanation = tuple[bool, str, str]
+def _spot(lines: list[str], mark: yaml.Mark | None) -> Spot:
+    return Spot(lines, mark.line, mark.column) if mark is not None else Spot(lines, 0, 0)
 
 
-def _first_character(character: str) -> _Explanation:
-    if character == "\t":
-        return False, "a tab stands where spaces are needed", "indent with spaces"
-    hint = "put the text in quotes"
-    return False, f"a text cannot begin with `{character}`", hint
+def _here(message: str, hint: str) -> Callable[[Spot, Spot], Told]:
+    """Blame the place where the parser stopped."""
+    return lambda _begun, stopped: Told(stopped, message, hint)
 
 
-def _fixed(at_context: bool, message: str, hint: str) -> Callable[[str], _Explanation]:
-    return lambda _character: (at_context, message, hint)
+def _at_beginning(message: str, hint: str) -> Callable[[Spot, Spot], Told]:
+    """Blame the beginning of what the parser was reading."""
+    return lambda begun, _stopped: Told(begun, message, hint)
 
 
-_COMPLAINTS: tuple[tuple[str, Callable[[str], _Explanation]], ...] = (
-    ("cannot start any token", _first_character),
-    ("tab character", _fixed(False, "a tab stands where spaces are needed", "indent with spaces")),
-    ("while scanning a quoted scalar", _fixed(True, _QUOTE, "close it, or double it inside")),
-    ("could not find expected ':'", _fixed(True, _COLON, "write `key: value`")),
+def _beginning_with(begun: Spot, _stopped: Spot) -> Told:
+    return Told(begun, f"a text cannot begin with `{begun.character}`", _QUOTES)
+
+
+def _no_token(_begun: Spot, stopped: Spot) -> Told:
+    if stopped.character == "\t":
+        return Told(stopped, "a tab stands where spaces are needed", _INDENT)
+    return Told(stopped, f"a text cannot begin with `{stopped.character}`", _QUOTES)
+
+
+def _no_list_item(_begun: Spot, stopped: Spot) -> Told:
+    hint = "begin items with a dash, and indent the fields of one item alike"
+    otherwise = Told(stopped, "this line is no item of the list above it", hint)
+    return told_by_what_precedes(stopped) or otherwise
+
+
+def _no_key(_begun: Spot, stopped: Spot) -> Told:
+    hint = "indent the keys of one mapping alike, and the items of one list"
+    otherwise = Told(stopped, "this line does not fit the lines above it", hint)
+    return told_by_what_precedes(stopped) or otherwise
+
+
+def _not_closed(begun: Spot, stopped: Spot) -> Told:
+    """A list or a mapping in brackets that does not end, or in which a comma lacks."""
+    closing = "]" if begun.character == "[" else "}"
+    if begun.line != stopped.line:
+        message = f"the {begun.character} that opens here is never closed, or a comma is missing"
+        return told_by_what_precedes(stopped) or Told(begun, message, f"close it with {closing}")
+    message = f"a comma or the closing {closing} is missing"
+    hint = "separate items with commas, and put a text that holds brackets in quotes"
+    return told_by_what_precedes(stopped) or Told(stopped, message, hint)
+
+
+_COMPLAINTS: tuple[tuple[str, Callable[[Spot, Spot], Told]], ...] = (
+    ("cannot start any token", _no_token),
+    ("tab character", _here("a tab stands where spaces are needed", _INDENT)),
+    ("while scanning a quoted scalar", _at_beginning(_QUOTE, "close it, or double it inside")),
+    ("could not find expected ':'", _at_beginning(_COLON, "write `key: value`")),
+    ("mapping values are not allowed", lambda _begun, stopped: second_colon(stopped)),
+    ("expected ',' or", _not_closed),
+    ("while parsing a block mapping", _no_key),
+    ("while parsing a block collection", _no_list_item),
+    ("escape", _here(_ESCAPE, "double it, or use single quotes")),
+    ("hexdecimal", _here(_ESCAPE, "double it, or use single quotes")),
     (
-        "mapping values are not allowed",
-        _fixed(
-            False,
-            "a second colon stands in this value, or the line is indented too far",
-            "put a text that holds a colon and a space in quotes",
+        "while scanning a block scalar",
+        _here(
+            "text stands behind the > or | on its line",
+            "begin the text on the next line, or put it in quotes",
         ),
     ),
     (
-        "expected ',' or ']'",
-        _fixed(False, "a comma or the closing ] is missing", "the list opens before this place"),
-    ),
-    (
-        "expected ',' or '}'",
-        _fixed(False, "a comma or the closing } is missing", "the mapping opens before this place"),
-    ),
-    (
-        "while parsing a block mapping",
-        _fixed(
-            False,
-            "this line does not fit the lines above it",
-            "indent the keys of one mapping alike, and put text after a closing quote inside it",
+        "sequence entries are not allowed",
+        _here(
+            "a list cannot begin behind a key on its line",
+            "put a text that begins with a dash in quotes, or begin the list on the next line",
         ),
     ),
     (
-        "while parsing a block collection",
-        _fixed(False, "this line is no item of the list above it", "begin items with a dash"),
+        "while scanning a plain scalar",
+        _here("a colon stands in a text between brackets", "put the text in quotes"),
     ),
+    ("while scanning a directive", _beginning_with),
+    ("while scanning an alias", _beginning_with),
+    ("while scanning an anchor", _beginning_with),
+    ("a tag", _beginning_with),
+    ("mapping keys are not allowed", lambda _begun, stopped: _beginning_with(stopped, stopped)),
+    (
+        "while parsing a flow node",
+        _here("a value is missing here", "write it, or remove the comma"),
+    ),
+    ("while parsing a block node", lambda _begun, stopped: _beginning_with(stopped, stopped)),
+    ("<document start>", _no_key),
 )
-
-
-def _character(text: str, mark: yaml.Mark | None) -> str:
-    """The character at a mark; a space where the text has ended."""
-    if mark is None:
-        return " "
-    lines = _LINE_BREAK.split(text)
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    return line[mark.column] if mark.column < len(line) else " "
 
 
 def _unprintable(file: str, text: str) -> Problem:

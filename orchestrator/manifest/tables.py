@@ -42,6 +42,11 @@ class Table:
     faulty: frozenset[int] = frozenset()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def sound(self) -> int:
+        """The number of rows that make jobs."""
+        return len(self.rows) - len(self.faulty)
+
     def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:
         """Line and column, from 1, of `("rows", n, column)`, of a row, or of a column's name."""
         if len(path) < 3:

@@ -19,6 +19,10 @@ _VARIABLE = re.compile(r"\{\{[ \t]*([^{}\r\n]*?)[ \t]*\}\}")
 MAX_CHARACTERS = 1_000_000
 
 
+#: What a calculation or a filter would need, and no name does.
+_NO_NAME = re.compile(r"[|()*/+\[\]'\"]|^$")
+
+
 @lru_cache(maxsize=4096)
 def names_in(text: str) -> tuple[str, ...]:
     """The variables that a text asks for, in order."""
@@ -28,6 +32,11 @@ def names_in(text: str) -> tuple[str, ...]:
 def is_unfinished(text: str) -> bool:
     """Whether a `{{` is left over that opens no variable."""
     return "{{" in text and "{{" in _VARIABLE.sub("", text)
+
+
+def is_name(text: str) -> bool:
+    """Whether what stands between the braces could be a name, rather than an expression."""
+    return _NO_NAME.search(text) is None
 
 
 def whole_variable(text: str) -> str | None:

@@ -195,6 +195,17 @@ def test_equal_numbers_of_different_types_are_not_confused(write) -> None:
     assert [job.params["p"] for job in load(path, catalog).jobs] == ["true", "1"]
 
 
+def test_braces_without_quotes_are_named_where_they_stand(write) -> None:
+    path = write(
+        "jobs:\n  - {id: a, model: sora-2-pro, prompt: {{x}}, params: {size: {{y}}},"
+        " references: [a, {{z}}]}\n"
+    )
+
+    paths = {p.path for p in check(path, shipped())[1] if p.code == "bad-template"}
+
+    assert paths == {"jobs[0].prompt", "jobs[0].params.size", "jobs[0].references[1]"}
+
+
 # --- references --------------------------------------------------------------------------------
 
 
@@ -256,6 +267,50 @@ def test_more_files_than_the_model_takes_are_too_many_in_any_combination(write) 
     assert problems_of(path, catalog) == [(4, column, "too-many-references")]
 
 
+def test_references_that_are_too_many_beside_one_of_unknown_kind(write) -> None:
+    model = shipped().models["rivya/happyhorse-1-0"]
+    rules = replace(model.references, max_files=9, combinations=({"image": 1, "video": 1},))
+    catalog = Catalog({model.name: replace(model, references=rules)})
+    job = "  - {id: a, model: happyhorse-1-0, prompt: x, references: ["
+    urls = "'https://a.example/1.png', '{{x}}'"
+
+    assert problems_of(write("jobs:\n" + job + urls + "]}\n"), catalog) == [
+        (4, len(job) + 1 + urls.index("'{"), "unknown-variable")
+    ]
+    assert problems_of(write("jobs:\n" + job + urls + ", '{{x}}']}\n"), catalog) == [
+        (4, len(job) + 1 + urls.index("'{"), "unknown-variable"),
+        (4, len(job) + 1 + len(urls + ", "), "unknown-variable"),
+        (4, len(job) + 1 + len(urls + ", "), "too-many-references"),
+    ]
+
+
+def test_without_a_model_a_file_need_only_be_there(write) -> None:
+    path = write("jobs:\n  - {id: a, model: none, prompt: x, references: [a.png, b.png]}\n")
+    Path("a.png").write_bytes(b"no picture")
+
+    assert [(column, code) for _line, column, code in problems_of(path)] == [
+        (20, "unknown-model"),
+        (57, "no-file"),
+    ]
+
+
+def test_a_table_of_one_row_need_not_be_used(write) -> None:
+    path = write("jobs:\n  - {id: a, model: sora-2-pro, prompt: x, rows: r.csv}\n")
+    Path("r.csv").write_text("name\nlake\n")
+
+    assert [warning.code for warning in load(path, shipped()).warnings] == ["unused-variable"]
+
+
+def test_a_column_that_another_job_uses_is_no_needless_one(write) -> None:
+    rows = "  - {{id: {0}, model: sora-2-pro, prompt: 'A {{{{{0}}}}}', rows: r.csv}}\n"
+    path = write("jobs:\n" + rows.format("x") + rows.format("y"))
+    Path("r.csv").write_text("x,y,z\na,1,7\nb,2,7\n")
+
+    (warning,) = load(path, shipped()).warnings
+
+    assert (warning.file, warning.line, warning.column) == ("r.csv", 1, 5)
+
+
 # --- many jobs ---------------------------------------------------------------------------------
 
 
@@ -290,6 +345,17 @@ def test_ten_thousand_bad_jobs_are_all_told_within_seconds(write) -> None:
 
     assert len(found) == 10_000
     assert found[-1][0] == 10_003
+    assert time.perf_counter() - started < 10
+
+
+def test_ten_thousand_missing_files_are_told_within_seconds(write) -> None:
+    job = "  - {{id: j{0}, model: sora-2-pro, prompt: x, references: [picture-{0}.png]}}\n"
+    path = write("jobs:\n" + "".join(job.format(n) for n in range(10_000)))
+    for number in range(500):
+        Path(f"image-{number}.png").write_bytes(PICTURE)
+    started = time.perf_counter()
+
+    assert len(problems_of(path)) == 10_000
     assert time.perf_counter() - started < 10
 
 

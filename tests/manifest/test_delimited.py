@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +63,44 @@ def test_a_position_in_a_long_table_is_found_at_once() -> None:
     read = read_delimited(text, "f.csv", ",")
 
     assert read.locate(("rows", 19_999, "b")) == (40_000, 3)
+
+
+@given(
+    st.lists(st.sampled_from(["x,1", '"y, ""z""",2', '"a,1', '"a"b,1', 'a,"1']), min_size=1),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_a_broken_row_hides_no_other(lines: list[str], ending: str) -> None:
+    text = ending.join(["name,value", *lines]) + ending
+    sound = {"x,1": {"name": "x", "value": "1"}, '"y, ""z""",2': {"name": 'y, "z"', "value": "2"}}
+
+    read = read_delimited(text, "f.csv", ",")
+
+    assert [read.rows[n] for n, line in enumerate(lines) if line in sound] == [
+        sound[line] for line in lines if line in sound
+    ]
+    assert read.faulty == {n for n, line in enumerate(lines) if line not in sound}
+    assert [problem.line for problem in read.problems] == [
+        n + 2 for n, line in enumerate(lines) if line not in sound
+    ]
+    for number, line in enumerate(lines):
+        if line in sound:
+            column = line.rindex(",") + 2
+            assert read.locate(("rows", number, "value")) == (number + 2, column)
+
+
+def test_a_cell_that_is_too_long_is_named() -> None:
+    text = "a,b\nx,y\nz," + "w" * 200_000 + "\n"
+
+    (problem,) = read_delimited(text, "f.csv", ",").problems
+
+    assert (problem.line, problem.column, problem.code) == (3, 3, "csv-syntax")
+    assert "131072 characters" in problem.message
+
+
+def test_many_broken_rows_are_told_within_a_second() -> None:
+    started = time.perf_counter()
+
+    read = read_delimited("a,b\n" + 'x,"y\n' * 20_000, "f.csv", ",")
+
+    assert len(read.problems) == 20_000
+    assert time.perf_counter() - started < 1

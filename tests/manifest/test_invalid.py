@@ -13,15 +13,16 @@ from orchestrator.manifest.check import check
 FOLDER = Path(__file__).parent / "cases" / "invalid"
 CASES = sorted(FOLDER.glob("*.yaml"))
 
-#: `# expect: 12:3 unknown-key`, or with a table file: `# expect: tables/a.csv 2:1 empty`.
-EXPECT = re.compile(r"# expect: (?:(\S+) )?(\d+):(\d+) ([a-z-]+)")
+#: `# expect: 12:3 unknown-key`, or with a table file: `# expect: tables/a.csv 2:1 empty`. Words
+#: behind the code stand in the message or its hint.
+EXPECT = re.compile(r"^# expect: (?:(\S+) )?(\d+):(\d+) ([a-z-]+)(?: (.+))?$", re.MULTILINE)
 
 
-def expected(case: Path) -> list[tuple[str, int, int, str]]:
+def expected(case: Path) -> list[tuple[str, int, int, str, str]]:
     found = EXPECT.findall(case.read_text())
     return [
-        (str(FOLDER / (file or case.name)), int(line), int(column), code)
-        for file, line, column, code in found
+        (str(FOLDER / (file or case.name)), int(line), int(column), code, words)
+        for file, line, column, code, words in found
     ]
 
 
@@ -31,7 +32,10 @@ def test_a_bad_manifest_has_exactly_the_problems_that_its_head_lists(case: Path)
     manifest, problems = check(case, shipped())
 
     told = [(problem.file, problem.line, problem.column, problem.code) for problem in problems]
-    assert told == expected(case), "\n".join(map(str, problems))
+    everything = "\n".join(map(str, problems))
+    assert told == [one[:4] for one in expected(case)], everything
+    for problem, (*_place, words) in zip(problems, expected(case), strict=True):
+        assert words in str(problem)
     assert manifest is None
 
 

@@ -22,6 +22,9 @@ VALUES = [
     [{"path": "x", "url": "y"}], [{"url": "https://a.b/"}],
     {"model": ["sora-2-pro", "x"]}, {"params.seed": [1, "x", None]},
     {"references": [["media/bottle.png"], "x", {"url": "{{x}}"}]}, {"duration": "{{x}}"},
+    {"x": [None, "a"], "y": [None]}, {"params.duration": [5, 5], "id": ["x", "y"]},
+    [{"path": None, "url": "{{x}}", "kind": 1}, None, {"kind": "image"}, "{{nothing}}.mp4"],
+    [{"id": None, "prompt": 1, "takes": "x"}, 5, {"promt": "x"}, {"prompt": "{{id}}"}],
     ["a", "a", {"id": "b", "prompt": "c", "rows": "tables/rows.tsv", "matrix": {"x": [1]}}],
 ]  # fmt: skip
 FIELDS = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema.exceptions import _WrappedReferencingError
 
-from orchestrator.manifest.shapes import shapes_for
+from orchestrator.manifest.shapes import is_shapely, shapes_for
 from orchestrator.manifest.structure import (
     _job_validator,
     document_faults,
@@ -55,6 +55,18 @@ def test_a_shape_answers_every_question_of_its_schema() -> None:
     assert shapes.of(2) != shapes.of(3) == shapes.of(4)
     assert shapes.of(3) != shapes.of(3.0) != shapes.of(3.5)
     assert shapes.of(True) != shapes.of(1) != shapes.of(None)
+
+
+def test_a_listed_number_has_a_shape_of_its_own() -> None:
+    shapes = shapes_for({"enum": ["10", 10, 15]})
+
+    assert shapes.of(10) != shapes.of(15) != shapes.of(11) == shapes.of(12)
+    assert shapes.of("10") != shapes.of(10)
+
+
+def test_multiples_are_beyond_shapes() -> None:
+    assert is_shapely({"items": [{"minimum": 2}]})
+    assert not is_shapely({"items": [{"multipleOf": 2}]})
 
 
 def test_nothing_is_fetched_to_check_a_manifest(monkeypatch) -> None:
