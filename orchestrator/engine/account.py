@@ -132,8 +132,6 @@ class Account:
         now = self.run.clock.now()
         if not any(self._queues.values()):
             return Wait()
-        if not self.slots.free or self.backlog > self.limits.downloads * 16 or self.run.no_room:
-            return Wait()
         if not self.unknowns.admits(now):
             return Wait(_until(self.unknowns, now))
         ready = [
@@ -145,27 +143,29 @@ class Account:
             waiting = [name for name, queue in self._queues.items() if queue]
             return Wait(min(_until(self.channel(name), now) for name in waiting))
         queue = min(ready)
-        return self._affordable(queue)
+        if self._is_beyond_budget(queue[0][2]) or self._is_full():
+            return Wait()
+        return heapq.heappop(queue)[2]
 
-    def _affordable(self, queue: list[tuple[float, int, OpenAttempt]]) -> OpenAttempt | Wait:
-        """The queue's first job where the budget allows it.
+    def _is_full(self) -> bool:
+        """Whether a create has to wait for a slot, for downloads or for room on the disk."""
+        behind = self.backlog > self.limits.downloads * 16
+        return not self.slots.free or behind or self.run.no_room
+
+    def _is_beyond_budget(self, attempt: OpenAttempt) -> bool:
+        """Whether the budget does not allow this create now.
 
         While other attempts are open they may still turn out cheaper, so a job that does not fit
         waits; after that it ends the creates of this account: nothing overtakes it.
         """
-        attempt = queue[0][2]
         refusal = self.run.budget.refusal(
             attempt.provider, attempt.estimate, counts=is_new(attempt)
         )
-        if refusal is None:
-            heapq.heappop(queue)
-            return attempt
-        if self.slots.held > self.slots.lingering:
-            return Wait()
-        text = f"{self.provider.name}: {attempt.key} and what follows stay planned: {refusal}"
-        self.run.tally.because(Reason.BUDGET, text)
-        self._drop_all()
-        return Wait()
+        if refusal is not None and self.slots.held == self.slots.lingering:
+            text = f"{self.provider.name}: {attempt.key} and what follows stay planned: {refusal}"
+            self.run.tally.because(Reason.BUDGET, text)
+            self._drop_all()
+        return refusal is not None
 
     def _drop_ended(self) -> None:
         if self.run.stopping or self.halted:

@@ -331,6 +331,17 @@ def test_an_unknown_create_keeps_its_slot_for_ten_minutes():
     assert UNKNOWN_HOLDS_SLOT <= second - first <= UNKNOWN_HOLDS_SLOT + 5
 
 
+def test_what_the_budget_never_allows_does_not_wait_for_the_slots_of_unknown_creates():
+    bench = Bench()
+    bench.wires[N].creates.append(Lost("cut"))
+    caps = Caps({N: 1.0})
+    jobs = manifest([spec(1, N), spec(2, N)], in_flight=1, caps=caps, prices={N: 1.0})
+    began = bench.now
+    assert bench.run(jobs).exit_code() == 5
+    assert bench.now - began < UNKNOWN_HOLDS_SLOT / 2
+    assert bench.states()["job2"] is State.PLANNED
+
+
 def test_three_unknown_creates_in_a_row_pause_the_account_and_one_probe_follows():
     bench = Bench()
     bench.wires[N].creates.extend([Lost("cut")] * 4)
