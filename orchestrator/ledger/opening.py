@@ -37,6 +37,8 @@ NEXT_STEP = (
     " with an empty ledger: it would pay again for every job."
 )
 
+_EMPTY = "it has been cut short or emptied"
+
 #: Errors of a disk that cannot give back what was written: damage, like a page that makes no sense.
 _UNREADABLE = frozenset(
     {
@@ -94,6 +96,8 @@ def connect_for_reading(path: Path, *, beside_writer: bool = False) -> sqlite3.C
     """
     if not path.exists():
         raise LedgerError(f"there is no ledger at {path}. Start one with `orchestrator run`.")
+    if path.stat().st_size == 0:
+        raise LedgerCorrupt(f"{path} is damaged: {_EMPTY}. {NEXT_STEP}")
     try:
         with ExitStack() as undo:
             connection = _connect_read_only(path, beside_writer=beside_writer)
@@ -123,11 +127,13 @@ def refuse_lost(path: Path) -> None:
     """Raise LedgerCorrupt where there is no ledger but something tells that there was one."""
     if path.exists():
         return
-    copies = kept_copies(path)
-    told = copies[-1] if copies else tells_of_creates(path.parent)
-    if told is not None:
+    told = kept_copies(path)[-1:]
+    if was_left_open(path):
+        told.append(path.with_name(f"{path.name}-wal"))
+    found = told[0] if told else tells_of_creates(path.parent)
+    if found is not None:
         raise LedgerCorrupt(
-            f"{path} is gone, and {told} tells of jobs that were sent. Nothing was sent now."
+            f"{path} is gone, and {found} tells of jobs that were sent. Nothing was sent now."
             f" {NEXT_STEP}"
         )
 
@@ -136,12 +142,15 @@ def examine(path: Path, *, whole: bool, thorough: bool = False) -> str | None:
     """What is wrong with a database, None where nothing is found.
 
     Looks at its beginning, and at all of it where `whole` says so; `thorough` compares its indexes
-    too. Changes nothing. Raises LedgerNewer, and sqlite3.Error where it cannot be read.
+    too. Changes nothing. Raises LedgerNewer, and sqlite3.Error or OSError where it cannot be read.
     """
+    if path.stat().st_size == 0:
+        # SQLite would take it for new, and delete the log beside it.
+        return _EMPTY
     try:
         with closing(_connect_read_only(path)) as connection:
             if refuse_newer(connection, path) == 0:
-                return "it has been cut short or emptied"
+                return _EMPTY
             if not whole:
                 # Reads the first pages, and holds the file's size against what it says of it.
                 connection.execute("SELECT count(*) FROM meta").fetchone()

@@ -8,6 +8,7 @@ crash on the way leaves a run folder that runs refuse, and that can be rebuilt o
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
@@ -18,7 +19,7 @@ from orchestrator.ledger.encoding import encode_job
 from orchestrator.ledger.folders import sync_file, sync_folder
 from orchestrator.ledger.keeping import BESIDE, keep_copy, kept_copies
 from orchestrator.ledger.lock import RunLock
-from orchestrator.ledger.opening import LEDGER_FILE, examine
+from orchestrator.ledger.opening import LEDGER_FILE, examine, was_left_open
 from orchestrator.ledger.recall import ended_in_order, is_there, recall
 from orchestrator.ledger.remains import tells_of_creates
 from orchestrator.ledger.salvage import Meaning, Salvage, salvage
@@ -73,9 +74,10 @@ async def rebuild(
     lock = RunLock(folder)
     try:
         return await _rebuild(folder, _Making(campaign, arrange, task_in, clock()))
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or error
         raise DiskError(
-            f"{folder / LEDGER_FILE} cannot be made again: {error.strerror or error}."
+            f"{folder / LEDGER_FILE} cannot be made again: {why}."
             " Make room on the disk, then run the same command again."
         ) from error
     finally:
@@ -119,6 +121,9 @@ def _source(path: Path) -> Path | None:
 
     Raises UsageError where there is nothing to make again, or nothing to make it from.
     """
+    if not path.exists() and was_left_open(path):
+        # A log without its file: what it holds is read as if the file had been emptied.
+        path.touch()
     if path.exists():
         if examine(path, whole=True, thorough=True) is None and _makes_sense(path.parent):
             raise UsageError(f"{path} is in order, so it is not made again. Nothing was changed.")

@@ -46,8 +46,6 @@ class Memory:
     """Every job of a run folder that anything remembers."""
 
     def __init__(self, traces: Sequence[Trace]) -> None:
-        #: Every task id that any source names, with the key it goes by.
-        self.tasks: dict[str, str | None] = {}
         self._traces: dict[Trace, None] = {}
         self._by_row: dict[int, Trace] = {}
         self._by_task: dict[str, Trace] = {}
@@ -61,6 +59,11 @@ class Memory:
     def traces(self) -> tuple[Trace, ...]:
         """All jobs, those of the damaged ledger first."""
         return tuple(self._traces)
+
+    @property
+    def tasks(self) -> dict[str, str | None]:
+        """Every task id that any source names, with the key that it goes by, where any tells it."""
+        return {task_id: trace.key for task_id, trace in self._by_task.items()}
 
     def learn(self, trace: Trace, number: int, evidence: Evidence) -> None:
         """Add what a source says of one attempt.
@@ -113,7 +116,6 @@ class Memory:
     def _note_task(self, trace: Trace, evidence: Evidence) -> None:
         task_id = evidence.fields.get("task_id")
         if task_id is not None:
-            self.tasks.setdefault(task_id, trace.key)
             self._by_task.setdefault(task_id, trace)
 
 

@@ -104,6 +104,19 @@ def test_the_log_of_a_damaged_ledger_is_kept_with_it_and_not_folded_into_it(fold
     assert (folder / "ledger.db-wal").read_bytes() == before
 
 
+@pytest.mark.parametrize("opener", [inline, read_ledger])
+def test_the_log_of_an_emptied_ledger_is_not_deleted(folder: Path, opener) -> None:
+    """SQLite takes an empty file for a new one, and removes the log that lies beside it."""
+    ledger = inline(folder)
+    write(ledger, 3, "intent", State.SUBMITTING)
+    leave_open(ledger, folder)
+    empty(folder / "ledger.db")
+    before = (folder / "ledger.db-wal").read_bytes()
+    with pytest.raises(LedgerCorrupt, match=r"emptied.*orchestrator rebuild"):
+        opener(folder)
+    assert (folder / "ledger.db-wal").read_bytes() == before
+
+
 def leave_open(ledger: SqliteLedger, folder: Path) -> None:
     """Leave the ledger's files as a killed process does: with its log."""
     files = {path: path.read_bytes() for path in folder.glob("ledger.db*")}
@@ -203,6 +216,7 @@ SIDECAR = {"task_id": "t", "fingerprint": "f", "key": "job-0"}
         ("videos/deep/job-0.json", json.dumps(SIDECAR)),
         ("run.log", '{"event": "run"}\nhalf a li\n{"event": "intent", "key": "job-0"}'),
         ("ledger.db.corrupt-20260511T010203Z", ""),
+        ("ledger.db-wal", "a log that SQLite would take for the new file's"),
     ],
 )
 def test_a_ledger_that_is_gone_is_not_taken_for_a_new_one(

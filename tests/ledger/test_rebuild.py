@@ -190,6 +190,19 @@ async def test_of_a_ledger_that_is_gone_the_rest_of_the_folder_is_kept(night: Ni
     assert states(night)["stored"] is State.STORED
 
 
+async def test_of_a_ledger_whose_log_alone_is_left_what_the_log_holds_is_kept(
+    tmp_path: Path,
+) -> None:
+    night = Night(tmp_path / "run", dict(ALL))
+    night.run(ends=False)
+    (night.folder / "ledger.db").unlink()
+    (night.folder / "run.log").unlink()
+    made = await night.rebuild()
+    assert made.kept is not None
+    check(night, log_is_whole=False)
+    assert states(night)["submitted"] is State.SUBMITTED
+
+
 async def test_results_alone_tell_how_each_job_stood(night: Night) -> None:
     (night.folder / "ledger.db").write_bytes(b"")
     (night.folder / "run.log").unlink()
@@ -206,12 +219,16 @@ async def test_results_alone_tell_how_each_job_stood(night: Night) -> None:
     assert rows["stored-at-last"].attempt.number == 2
 
 
+@pytest.mark.parametrize("described", [True, False])
 async def test_a_former_job_of_the_same_key_is_not_taken_for_the_one_that_has_it_now(
-    tmp_path: Path,
+    tmp_path: Path, described: bool
 ) -> None:
     """The old row cannot be read; its number in the log tells it from the new one."""
     night = Night(tmp_path / "run", {"a": "stored"})
     night.run()
+    if not described:
+        (night.folder / "results.jsonl").unlink()
+        (night.folder / "videos" / "a.json").unlink()
     with inline(night.folder) as ledger:
         ledger.admit([Admission(make_job("a", content="edited"))])
     (page,) = pages_of(night.folder / "ledger.db", "jobs")
@@ -226,11 +243,10 @@ async def test_a_former_job_of_the_same_key_is_not_taken_for_the_one_that_has_it
         task_in=task_in,
     )
     assert made.counts == {State.PLANNED: 1}, "the edited job was never sent"
+    assert made.unplaced == ({} if described else {"task-a-1": "a"})
     with night.reopened() as ledger:
-        assert [(row.row, row.state) for row in ledger.rows()] == [
-            (2, State.PLANNED),
-            (1, State.STORED),
-        ]
+        found = [(row.row, row.state) for row in ledger.rows()]
+    assert found == [(2, State.PLANNED), (1, State.STORED)][: 1 + described]
 
 
 def hide_row(path: Path, page: int) -> None:
@@ -260,6 +276,29 @@ async def test_a_sidecar_whose_video_is_gone_still_names_the_task(night: Night) 
         (night.folder / name).unlink()
     await night.rebuild()
     assert states(night)["stored"] is State.SUBMITTED
+
+
+async def test_a_sidecar_that_came_before_its_video_makes_no_job_stored(night: Night) -> None:
+    sidecar = (night.folder / "videos" / "stored.json").read_text()
+    text = sidecar.replace("task-stored-1", "task-generated-1").replace("videos/stored", "videos/g")
+    (night.folder / "videos" / "generated.json").write_text(text)
+    (page, *_) = pages_of(night.folder / "ledger.db", "jobs_by_identity")
+    punch(night.folder / "ledger.db", page, page)
+    await night.rebuild()
+    assert states(night)["generated"] is State.GENERATED
+
+
+async def test_a_video_is_known_where_it_stands_now(night: Night) -> None:
+    (night.folder / "videos" / "superseded").mkdir()
+    for ending in ("mp4", "json"):
+        name = f"stored.{ending}"
+        (night.folder / "videos" / name).rename(night.folder / "videos" / "superseded" / name)
+    (page, *_) = pages_of(night.folder / "ledger.db", "jobs_by_identity")
+    punch(night.folder / "ledger.db", page, page)
+    await night.rebuild()
+    with night.reopened() as ledger:
+        row = next(row for row in ledger.rows() if row.key == "stored")
+        assert [file.path for file in row.files] == ["videos/superseded/stored.mp4"]
 
 
 async def test_a_rescued_answer_that_names_a_task_is_kept(night: Night) -> None:
@@ -429,8 +468,11 @@ async def test_the_damaged_ledger_and_its_log_are_kept_and_the_log_is_not_the_ne
     damaged = (night.folder / "ledger.db").read_bytes()
     log = (night.folder / "ledger.db-wal").read_bytes()
     assert log
+    with pytest.raises(LedgerCorrupt):
+        night.reopened()
     made = await night.rebuild()
     assert made.kept is not None
+    assert kept_copies(night.folder / "ledger.db") == [made.kept], "the one that the run made"
     assert made.kept.read_bytes() == damaged
     assert made.kept.with_name(f"{made.kept.name}-wal").read_bytes() == log
     assert not (night.folder / "ledger.db-wal").exists()
