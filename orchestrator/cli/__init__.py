@@ -51,6 +51,9 @@ COMMANDS: Mapping[str, Lazy] = {
     ),
     "status": Lazy("orchestrator.cli.status:status", "Show how a run stands."),
     "resolve": Lazy("orchestrator.cli.resolve:resolve", "Decide jobs that wait for a person."),
+    "rebuild": Lazy(
+        "orchestrator.cli.rebuild:rebuild", "Make a damaged ledger again from what is left of it."
+    ),
     "report": Lazy("orchestrator.cli.report:report", "Write the HTML report again."),
     "export": Lazy("orchestrator.cli.export:export", "Write the results as data."),
     "verify": Lazy("orchestrator.cli.verify:verify", "Hash every stored video again."),

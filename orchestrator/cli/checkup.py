@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.access import check_key, find_key, origin_of
 from orchestrator.cli.editor_schema import schema_finding, stale_schema
 from orchestrator.errors import OrchestratorError
+from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, examine, refuse_lost
 from orchestrator.plan.cost import amount
 from orchestrator.providers.base import Fault, PollTrouble
 from orchestrator.providers.registry import provider as find_provider
@@ -61,6 +62,21 @@ def machine(folder: Path) -> list[Check]:
         Check("sqlite", sqlite3.sqlite_version + (f", {oldest} is needed" if old else ""), old),
         Check("disk", f"{size(free)} free at {folder}", free < LITTLE_DISK),
     ]
+
+
+def ledger(folder: Path) -> list[Check]:
+    """Whether the ledger of a run folder is whole, by all of it; nothing where there is none."""
+    path = folder / LEDGER_FILE
+    try:
+        refuse_lost(path)
+        if not path.exists():
+            return []
+        wrong = examine(path, whole=True, thorough=True)
+    except (OrchestratorError, OSError, sqlite3.Error) as error:
+        return [Check("ledger", str(error), finding=True)]
+    if wrong is None:
+        return [Check("ledger", f"{path} is whole")]
+    return [Check("ledger", f"{path} is damaged: {wrong}. {NEXT_STEP}", finding=True)]
 
 
 def lying_schema(schema: Path, catalog: Catalog) -> list[Check]:

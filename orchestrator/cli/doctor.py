@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from orchestrator.cli import options
+
 if TYPE_CHECKING:
     from orchestrator.cli.checkup import Check, Found
 
@@ -47,6 +49,7 @@ async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
     catalog = shipped()
     if manifest is None:
         folder = disk = Path.cwd()
+        ledger = []
         names = list(catalog.providers())
         schemas = checkup.lying_schema(Path("schemas") / SCHEMA_FILE, catalog)
     else:
@@ -54,13 +57,14 @@ async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
         folder, disk = loaded.path.parent, loaded.runs
         names = sorted({job.provider for job in loaded.jobs})
         schemas = checkup.named_schema(manifest, catalog)
+        ledger = checkup.ledger(options.run_folder(loaded, run_dir=None, sandbox=False))
     dotenv = read_dotenv(folder)
     tell_ignored(dotenv, names)
     found = [checkup.look_for_key(name, dotenv) for name in names]
     needed = manifest is not None or not any(one.key for one in found)
     keys = [checkup.key_check(one, needed=needed) for one in found]
     reached = [] if offline else await _reach_all(found)
-    return [*checkup.machine(disk), *schemas, *keys, *reached]
+    return [*checkup.machine(disk), *ledger, *schemas, *keys, *reached]
 
 
 async def _reach_all(found: list[Found]) -> list[Check]:

@@ -97,10 +97,12 @@ def plan(
 def look(manifest: Manifest, folder: Path, selection: Selection) -> Outlook:
     """The plan of a manifest against its run folder, which is only read, and need not exist."""
     from orchestrator.catalog.tables import shipped
+    from orchestrator.ledger.opening import LEDGER_FILE, refuse_lost
     from orchestrator.ledger.sqlite import read_ledger
     from orchestrator.plan.plan import make_plan
 
     if not options.has_ledger(folder):
+        refuse_lost(folder / LEDGER_FILE)
         return Outlook(make_plan(manifest, shipped(), (), selection), (), {}, 0)
     with read_ledger(folder) as ledger:
         rows = list(ledger.rows())

@@ -329,6 +329,7 @@ def _wait_lines(snap: Snapshot) -> list[str]:
 def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
     """The end of a run in a few lines: the verdict, why, what to do next, where the results lie."""
     lines = [_verdict(tally, elapsed)]
+    lines += [f"  {clean(text)}" for text in tally.rescued]
     for reason, texts in tally.reasons.items():
         lines += [f"  {clean(text)}" for text in texts[:MOST_TEXTS]]
         if len(texts) > MOST_TEXTS:

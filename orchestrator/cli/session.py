@@ -35,6 +35,8 @@ from orchestrator.engine.run import Run
 from orchestrator.engine.tally import PENDING, Reason, Tally
 from orchestrator.errors import DiskError, OrchestratorError, StorageError, UsageError
 from orchestrator.ledger.export import results, write_csv, write_jsonl
+from orchestrator.ledger.opening import LEDGER_FILE, refuse_lost
+from orchestrator.ledger.rescue import RESCUE_FILE
 from orchestrator.ledger.sqlite import open_ledger, read_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.document import check_drift
@@ -164,12 +166,19 @@ def _agreed(
     """
     is_new = not options.has_ledger(folder)
     if is_new:
+        refuse_lost(folder / LEDGER_FILE)
         plan = make_plan(manifest, shipped(), (), call.selection)
         _agree(call, plan)
         if not call.sandbox:
             needed_keys(keys, {entry.job.provider for entry in plan.to_run})
     ledger = open_ledger(folder, campaign=manifest.campaign)
     stack.callback(ledger.close)
+    for one in ledger.unplaced:
+        tell(
+            f"{near(folder / RESCUE_FILE)} has an answer to {one.key} that belongs to no attempt of"
+            f" this ledger: {one.task_id or one.reply}",
+            "warning",
+        )
     plan = make_plan(manifest, shipped(), ledger.rows(), call.selection)
     if not is_new:
         _agree(call, plan)

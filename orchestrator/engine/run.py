@@ -118,35 +118,44 @@ class Run:
         self.journal.note(
             kind,
             key=attempt.key,
+            row=attempt.row,
             attempt=attempt.number or None,
             task_id=attempt.task_id,
             state=state.value if state else None,
             **(note or {}),
         )
 
-    def rescue(self, attempt: OpenAttempt, reply: str) -> None:
+    def rescue(self, attempt: OpenAttempt, reply: str, task_id: str | None) -> None:
         """Keep a create's answer that the ledger cannot take: it may name a paid task.
 
         The emergency file takes it, or else a person has to: it is told at the end as well.
         """
-        self.journal.note("not_in_the_ledger", key=attempt.key, reply=reply)
         rescued = Rescued(
             attempt.row,
             attempt.key,
             attempt.number,
             attempt.provider,
             reply,
-            idempotency_key=attempt.idempotency_key,
-            at=self.clock.wall(),
+            task_id,
+            attempt.idempotency_key,
+            self.clock.wall(),
         )
+        what = f"task {task_id}" if task_id else "the provider's answer"
         try:
             self.ledger.rescue(rescued)
         except OSError:
-            self.tally.because(Reason.STORAGE, f"{attempt.key}: kept nowhere but here: {reply}")
+            text = f"{what} is kept nowhere but here: {reply}"
         else:
-            self.tally.because(
-                Reason.STORAGE, f"{attempt.key}: its answer is in {RESCUE_FILE} for the next run"
-            )
+            text = f"{what} is in {RESCUE_FILE} for the next run"
+        self.tally.rescued.append(f"{attempt.key}: {text}")
+        self.journal.note(
+            "not_in_the_ledger",
+            key=attempt.key,
+            row=attempt.row,
+            attempt=attempt.number,
+            task_id=task_id,
+            reply=reply,
+        )
 
     async def rearrange(self, row: Row, kind: str, files: Sequence[StoredFile]) -> None:
         """Make durable that a row's files have other names now."""

@@ -14,7 +14,7 @@ from orchestrator.engine.account import is_new
 from orchestrator.engine.evidence import raw_reply
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
-from orchestrator.providers.base import CreateOutcome, Fault, Request, Unclear
+from orchestrator.providers.base import Accepted, CreateOutcome, Fault, Request, Unclear
 from orchestrator.providers.transport import Lost, NotSent
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Sender:
         try:
             await self._run.record(attempt, "reply", fields={"reply": kept})
         except StorageError:
-            self._run.rescue(attempt, kept)
+            outcome = self._account.provider.read_create(reply)
+            task_id = outcome.task_id if isinstance(outcome, Accepted) else None
+            self._run.rescue(attempt, kept, task_id)
             raise
         return self._account.provider.read_create(reply)

@@ -40,6 +40,8 @@ class Tally:
 
     counts: Counter[State] = field(default_factory=Counter)
     reasons: dict[Reason, list[str]] = field(default_factory=dict)
+    #: Answers to creates that the ledger could not take: each is told in full at the end.
+    rescued: list[str] = field(default_factory=list)
     #: Creates that are on the wire now.
     on_the_wire: int = 0
     #: Videos that are being downloaded now.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.encoding import ATTEMPT_COLUMNS, decode_attempt, decode_event
+from orchestrator.ledger.opening import NEXT_STEP, is_damage
 from orchestrator.ledger.store import Credits, Row, Spend, StoredFile, UploadRecord
 
 if TYPE_CHECKING:
@@ -64,14 +65,11 @@ class Queries:
         try:
             with self._lock:
                 return self._connection.execute(statement, values).fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
+            if is_damage(error):
+                raise LedgerCorrupt(f"the ledger is damaged: {error}. {NEXT_STEP}") from error
             raise LedgerError(
                 f"the ledger cannot be read: {error}. Check the disk, then run the command again."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise LedgerCorrupt(
-                f"the ledger is damaged: {error}. Keep the run folder as it is and start `run`:"
-                " it checks the ledger and says what to do."
             ) from error
 
     def meta(self, name: str) -> str | None:
@@ -180,7 +178,12 @@ class Queries:
 
     def _decode(self, found: Sequence[tuple[Any, ...]]) -> list[Row]:
         files = self._files([columns[0] for columns in found])
-        return [_row(columns, files.get(columns[0], ())) for columns in found]
+        try:
+            return [_row(columns, files.get(columns[0], ())) for columns in found]
+        except (ValueError, TypeError, LookupError) as error:
+            raise LedgerCorrupt(
+                f"the ledger is damaged: a row makes no sense: {error}. {NEXT_STEP}"
+            ) from error
 
     def _files(self, rows: Sequence[int]) -> dict[int, tuple[StoredFile, ...]]:
         files: dict[int, tuple[StoredFile, ...]] = {}

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 HEAVY = ("aiohttp", "jsonschema", "rich", "yaml", "anyio", "sqlite3", "jinja2", "structlog")
 
 STORY = [
-    "init", "validate", "plan", "run", "status", "resolve", "report", "export", "verify", "models",
-    "schemas", "sandbox", "doctor",
+    "init", "validate", "plan", "run", "status", "resolve", "rebuild", "report", "export", "verify",
+    "models", "schemas", "sandbox", "doctor",
 ]  # fmt: skip
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from orchestrator.engine.send import RESEND_WINDOW
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
-from orchestrator.engine.tally import Reason
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
 from orchestrator.manifest.model import Budget as Caps
@@ -454,11 +453,15 @@ def test_an_answer_that_the_ledger_cannot_take_is_kept_elsewhere_and_in_the_log(
     assert "told_77" in bench.log.getvalue()
     row = bench.row()
     if file_fails:
-        assert any("told_77" in text for text in tally.reasons[Reason.STORAGE])
+        assert kept == []
     else:
         assert [(one.row, one.attempt, "told_77" in one.reply) for one in kept] == [
             (row.row, 1, True)
         ]
+        assert kept[0].task_id == "told_77"
+    (told,) = tally.rescued
+    assert "told_77" in told
+    assert ("nowhere but here" in told) is file_fails
 
 
 def test_no_message_keeps_the_signature_of_a_url_it_names():
