@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -155,7 +156,9 @@ class Watcher:
         for attempt in due:
             view = answer.get(str(attempt.task_id))
             if view is not None and view.status == "succeeded" and not view.urls:
-                await self._run.record(attempt, "no_url", note={"reply": raw_reply(reply)})
+                # Where the ledger fails, the settling that follows ends the job.
+                with suppress(StorageError):
+                    await self._run.record(attempt, "no_url", note={"reply": raw_reply(reply)})
 
     async def _settle(self, attempt: OpenAttempt, view: TaskView | None) -> None:
         assert self.settler is not None

@@ -15,7 +15,7 @@ from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.ledger.folders import sync_folder
 from orchestrator.ledger.keeping import keep_copy, kept_copies
 from orchestrator.ledger.migrations import MIGRATIONS, refuse_newer, upgrade
-from orchestrator.ledger.remains import tells_of_creates
+from orchestrator.ledger.remains import latest_attempts, tells_of_creates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,8 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
         if not path.exists():
             refuse_lost(path)
             _create(path)
-        finding = examine(path, whole=is_unclean or path.stat().st_size <= CHECKED_SIZE)
+        whole = is_unclean or path.stat().st_size <= CHECKED_SIZE
+        finding = examine(path, whole=whole) or forgotten(path)
         if finding is not None:
             raise _damaged(path, finding)
         return _connect_whole(path, is_unclean=is_unclean)
@@ -163,6 +164,26 @@ def examine(path: Path, *, whole: bool, thorough: bool = False) -> str | None:
         finding = str(error)
     # SQLite begins with the database's name, on a line of its own.
     return None if finding == "ok" else " ".join(finding.rpartition("***")[2].split())
+
+
+def forgotten(path: Path) -> str | None:
+    """What `run.log` tells of and the ledger lacks; None where it lacks nothing.
+
+    SQLite takes a write-ahead log that is gone, or makes no sense from some place on, for one that
+    ends there. Raises sqlite3.Error.
+    """
+    told = latest_attempts(path.parent)
+    if not told:
+        return None
+    with closing(_connect_read_only(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+        known = (
+            set(connection.execute("SELECT row, number FROM attempts"))
+            if "attempts" in tables
+            else set()
+        )
+    lacking = len(told - known)
+    return f"it lacks {lacking} of the creates that run.log tells of" if lacking else None
 
 
 def _connect_whole(path: Path, *, is_unclean: bool) -> sqlite3.Connection:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import DiskError, LedgerCorrupt, UsageError
 from orchestrator.ledger.encoding import encode_job
+from orchestrator.ledger.export import timestamp
 from orchestrator.ledger.folders import sync_file, sync_folder
 from orchestrator.ledger.keeping import BESIDE, keep_copy, kept_copies
 from orchestrator.ledger.lock import RunLock
-from orchestrator.ledger.opening import LEDGER_FILE, examine, was_left_open
+from orchestrator.ledger.opening import LEDGER_FILE, examine, forgotten, was_left_open
 from orchestrator.ledger.recall import ended_in_order, is_there, recall
-from orchestrator.ledger.remains import tells_of_creates
+from orchestrator.ledger.remains import note_rebuild, tells_of_creates
 from orchestrator.ledger.salvage import Meaning, Salvage, salvage
 from orchestrator.ledger.sqlite import open_draft, read_ledger
 from orchestrator.ledger.store import Admission, Row
@@ -113,6 +114,7 @@ async def _rebuild(folder: Path, making: _Making) -> Rebuilt:
         made = Rebuilt(path, source, ledger.counts(), len(ledger.undecided()), unplaced)
     sync_file(draft)
     _put_in_place(draft, path)
+    note_rebuild(folder, timestamp(making.now) or "")
     return made
 
 
@@ -125,7 +127,8 @@ def _source(path: Path) -> Path | None:
         # A log without its file: what it holds is read as if the file had been emptied.
         path.touch()
     if path.exists():
-        if examine(path, whole=True, thorough=True) is None and _makes_sense(path.parent):
+        finding = examine(path, whole=True, thorough=True) or forgotten(path)
+        if finding is None and _makes_sense(path.parent):
             raise UsageError(f"{path} is in order, so it is not made again. Nothing was changed.")
         return keep_copy(path)
     copies = kept_copies(path)

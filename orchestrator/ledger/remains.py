@@ -7,6 +7,7 @@ None of them is the truth; all are read without trust, and what cannot be read i
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 RESULTS_FILE = "results.jsonl"
 LOG_FILE = "run.log"
 VIDEOS = "videos"
+
+#: The event that tells of a ledger that was made again.
+REBUILT = "rebuilt"
+#: How much of the log's end is held against the ledger when it is opened, in bytes.
+LOG_END = 4 * 1024 * 1024
 
 
 def result_documents(folder: Path) -> Iterator[Mapping[str, Any]]:
@@ -40,8 +46,57 @@ def sidecars(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def log_lines(folder: Path) -> Iterator[Mapping[str, Any]]:
-    """The lines of `run.log`, oldest first; one that makes no sense is empty."""
-    yield from _lines(folder / LOG_FILE)
+    """The lines of `run.log`, oldest first; one that makes no sense is empty.
+
+    A ledger that was made again may number its rows anew: lines before that name none.
+    """
+    path = folder / LOG_FILE
+    renumbered = _last_rebuild(path)
+    for number, line in enumerate(_lines(path)):
+        if number < renumbered:
+            yield {name: value for name, value in line.items() if name != "row"}
+        else:
+            yield line
+
+
+def latest_attempts(folder: Path) -> set[tuple[int, int]]:
+    """The rows and attempts that the end of `run.log` tells of: each was in the ledger by then."""
+    told: set[tuple[int, int]] = set()
+    for line in _end(folder / LOG_FILE):
+        if line.get("event") == REBUILT:
+            told.clear()
+        row, attempt = line.get("row"), line.get("attempt")
+        if isinstance(row, int) and isinstance(attempt, int):
+            told.add((row, attempt))
+    return told
+
+
+def note_rebuild(folder: Path, at: str) -> None:
+    """Say in `run.log` that rows may have other numbers from here on. Raises OSError."""
+    with (folder / LOG_FILE).open("ab") as file:
+        file.write(b"\n" + json.dumps({"at": at, "event": REBUILT}).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _last_rebuild(path: Path) -> int:
+    """The number of the line that tells of the last rebuild; 0 where none does."""
+    found = 0
+    for number, line in enumerate(_lines(path)):
+        if line.get("event") == REBUILT:
+            found = number
+    return found
+
+
+def _end(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The last lines of a log: far more than a write-ahead log holds events."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LOG_END))
+            for line in file:
+                yield _document(line)
+    except OSError:
+        return
 
 
 def tells_of_creates(folder: Path) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -47,18 +47,19 @@ class Rescued:
 
 
 def reserve(folder: Path) -> None:
-    """Make room for answers to come; a file that is there stays as it is. Raises OSError.
+    """Make room for answers to come; what a file that is there holds stays. Raises OSError.
 
     Nothing is synced: the system sets the room aside when it takes the bytes.
     """
     path = folder / RESCUE_FILE
-    if path.exists():
-        return
     try:
         with _opened(path, _WRITE) as descriptor:
-            _write(descriptor, b"\0" * RESERVED, 0)
+            size = os.fstat(descriptor).st_size
+            if size < RESERVED:
+                _write(descriptor, b"\0" * (RESERVED - size), size)
     except OSError:
-        path.unlink(missing_ok=True)
+        if not holds_anything(folder):
+            path.unlink(missing_ok=True)
         raise
 
 
@@ -80,16 +81,29 @@ def read(folder: Path) -> list[Rescued]:
 
     Raises OSError where there is a file that cannot be read.
     """
+    return [one for one in _read(folder) if one is not None]
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every line of the file can be read. Raises OSError."""
+    return None not in _read(folder)
+
+
+def _read(folder: Path) -> list[Rescued | None]:
+    """Every line that is not empty; None for one that was cut short."""
     try:
         with _opened(folder / RESCUE_FILE, _READ) as descriptor:
             lines = _content(descriptor).splitlines()
     except FileNotFoundError:
         return []
-    found = []
-    for line in lines:
-        with suppress(ValueError, TypeError):
-            found.append(Rescued(**json.loads(line)))
-    return found
+    return [_parsed(line) for line in lines if line.strip()]
+
+
+def _parsed(line: bytes) -> Rescued | None:
+    try:
+        return Rescued(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 def holds_anything(folder: Path) -> bool:

@@ -206,7 +206,7 @@ class SqliteLedger(Queries):
                 self.unplaced = self._writer.call(
                     lambda connection: _take_in(connection, self._applier, found, at)
                 )
-                if not self.unplaced:
+                if not self.unplaced and rescue.is_whole(self._folder):
                     rescue.clear(self._folder)
             rescue.reserve(self._folder)
         except OSError as error:
@@ -285,8 +285,10 @@ def _take_in(
     for one in found:
         known = connection.execute(
             "SELECT reply IS NOT NULL OR task_id IS NOT NULL, attempts = number"
-            " FROM attempts JOIN jobs USING (row) WHERE row = ? AND number = ?",
-            (one.row, one.attempt),
+            " FROM attempts JOIN jobs USING (row) WHERE row = ?1 AND number = ?2"
+            " AND CASE WHEN ?3 IS NULL OR idempotency_key IS NULL THEN key = ?4"
+            " ELSE idempotency_key = ?3 END",
+            (one.row, one.attempt, one.idempotency_key, one.key),
         ).fetchone()
         has_answer, is_latest = known or (False, False)
         if has_answer:

@@ -64,7 +64,13 @@ class Disk:
             share = -(-len(waiting) // (HANDS - self._busy))
             batch, waiting = waiting[:share], waiting[share:]
             self._busy += 1
-            done = asyncio.get_running_loop().run_in_executor(None, _work_off, batch)
+            loop = asyncio.get_running_loop()
+            done: asyncio.Future[None]
+            try:
+                done = loop.run_in_executor(None, _work_off, batch)
+            except RuntimeError as error:  # no thread can be started
+                done = loop.create_future()
+                done.set_exception(error)
             done.add_done_callback(partial(self._answer, batch))
         self._gathered = waiting
 

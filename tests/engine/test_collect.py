@@ -350,3 +350,18 @@ def test_room_that_one_account_finds_lets_the_others_create_again():
     jobs = manifest([spec(1), spec(2, N), spec(3, N)], in_flight=1)
     bench.run(jobs)
     assert bench.row("job3").state is State.STORED
+
+
+def test_a_success_without_a_url_ends_the_run_soon_where_the_ledger_fails():
+    bench = Bench()
+    bench.wires[K].creates.append(made(K, "told"))
+    bench.wires[K].views = {"told": [{"id": "told", "status": "succeeded", "result": {}}]}
+
+    def refuse(event):
+        if event.kind == "no_url":
+            raise LedgerError("the disk is full")
+
+    bench.ledger.before = refuse
+    began = bench.now
+    assert bench.run(manifest([spec(1)])).exit_code() == 7
+    assert bench.now - began < 600

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from orchestrator.errors import LedgerCorrupt, LedgerError, LedgerNewer
 from orchestrator.jobs import State
 from orchestrator.ledger import opening
 from orchestrator.ledger.keeping import kept_copies
-from orchestrator.ledger.sqlite import read_ledger
+from orchestrator.ledger.sqlite import open_ledger, read_ledger
 from tests.ledger.material import admit, inline, walk, write
 
 if TYPE_CHECKING:
@@ -269,3 +270,39 @@ def test_a_closed_ledger_is_read_without_writing_beside_it(folder: Path) -> None
     with read_ledger(folder) as ledger:
         assert ledger.counts()[State.SUBMITTED] == 1
     assert sorted(folder.iterdir()) == before
+
+
+def _log_line(row: int) -> str:
+    return json.dumps({"event": "intent", "key": f"job-{row}", "row": row, "attempt": 1}) + "\n"
+
+
+@pytest.mark.parametrize("how", ["gone", "broken"])
+def test_a_ledger_that_lost_its_write_ahead_log_is_refused(tmp_path: Path, how: str) -> None:
+    """SQLite takes the rest for all there is, and would have every job created again."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    after.mkdir()
+    with open_ledger(before, campaign="spring", threaded=False) as ledger:
+        rows = admit(ledger, *(f"job-{number}" for number in range(9)))
+        for row in rows:
+            write(ledger, row, "intent", State.SUBMITTING, body=b"x" * 3000)
+        for name in ("ledger.db", "ledger.db-wal"):
+            shutil.copy(before / name, after / name)
+    log = after / "ledger.db-wal"
+    if how == "gone":
+        log.unlink()
+    else:
+        data = bytearray(log.read_bytes())
+        data[len(data) // 2] ^= 1
+        log.write_bytes(data)
+    (after / "run.log").write_text("".join(_log_line(row) for row in rows))
+    with pytest.raises(LedgerCorrupt, match=r"creates that run\.log tells of"):
+        open_ledger(after, campaign="spring")
+
+
+def test_a_log_that_tells_of_nothing_else_refuses_nothing(tmp_path: Path) -> None:
+    with open_ledger(tmp_path, campaign="spring", threaded=False) as ledger:
+        rows = admit(ledger, "a")
+        write(ledger, rows[0], "intent", State.SUBMITTING)
+    lines = [_log_line(77), json.dumps({"event": "rebuilt"}) + "\n", _log_line(rows[0])]
+    (tmp_path / "run.log").write_text("".join(lines) + "not JSON\n")
+    open_ledger(tmp_path, campaign="spring").close()

@@ -9,8 +9,9 @@ import pytest
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger import rescue
-from orchestrator.ledger.rescue import RESCUE_FILE, Rescued
-from tests.ledger.material import admit, inline, write
+from orchestrator.ledger.rescue import RESCUE_FILE, RESERVED, Rescued, append, reserve
+from orchestrator.ledger.store import Admission
+from tests.ledger.material import admit, inline, make_job, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +176,40 @@ def test_without_room_for_an_emergency_nothing_is_begun(
     assert not (tmp_path / RESCUE_FILE).exists()
     monkeypatch.undo()
     inline(tmp_path).close()
+
+
+def test_room_that_a_power_loss_left_too_short_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / RESCUE_FILE).write_bytes(b"")
+    reserve(tmp_path)
+    assert (tmp_path / RESCUE_FILE).stat().st_size >= RESERVED
+
+
+def _intended(tmp_path: Path, name: str, key: str) -> int:
+    with inline(tmp_path) as ledger:
+        (row,) = ledger.admit([Admission(make_job(name))])
+        sent = {"idempotency_key": key, "body": b"{}", "first_sent_at": 1000.0}
+        write(ledger, row, "intent", State.SUBMITTING, **sent)
+    return row
+
+
+def test_a_line_that_was_cut_short_is_kept_for_a_person(tmp_path: Path) -> None:
+    row = _intended(tmp_path, "a", "k-a")
+    append(tmp_path, Rescued(row, "a", 1, "rivya", "the answer"))
+    with (tmp_path / RESCUE_FILE).open("r+b") as file:
+        file.seek(len(file.read().partition(b"\0")[0]))
+        file.write(b'{"row": 2, "key": "b", "reply": "task T2')
+    with inline(tmp_path) as ledger:
+        assert ledger.row(row).attempt.reply == "the answer"
+    assert b"T2" in (tmp_path / RESCUE_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("idempotency_key", ["k-a", None])
+def test_an_answer_to_another_create_goes_into_no_job(
+    tmp_path: Path, idempotency_key: str | None
+) -> None:
+    row = _intended(tmp_path, "b", "k-b")
+    append(tmp_path, Rescued(row, "a", 1, "rivya", "of a", idempotency_key=idempotency_key))
+    with inline(tmp_path) as ledger:
+        assert [one.key for one in ledger.unplaced] == ["a"]
+        assert ledger.row(row).attempt.reply is None
+    assert b"of a" in (tmp_path / RESCUE_FILE).read_bytes()

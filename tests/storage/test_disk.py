@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,14 @@ async def test_who_stopped_waiting_before_it_began_is_passed_over():
     assert ran in (["kept"], ["cancelled", "kept"])
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_where_no_thread_can_be_had_the_waiter_is_told():
+    loop = asyncio.get_running_loop()
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    loop.set_default_executor(executor)
+    disk = Disk()
+    for _ in range(HANDS + 1):
+        with pytest.raises(RuntimeError):
+            await asyncio.wait_for(disk.do(int), 10)
