@@ -15,6 +15,7 @@ import yaml
 
 from orchestrator.catalog.suggest import nearest
 from orchestrator.errors import CatalogError
+from orchestrator.jobs import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -31,21 +32,44 @@ _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d{1,30}", re.ASCII)
 
 
+class TableFault(CatalogError):
+    """One thing is wrong in a table; `problem` has its position."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a file; both numbers are 1-based, columns count code points."""
+
+    line: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One value of a table: text, a list, a mapping, or nothing (`null`)."""
 
     file: str
-    #: 1-based.
-    line: int
+    #: Where the value begins.
+    place: Place
     #: Like `params.duration.min`; empty for the whole table.
     path: str
     value: str | tuple[Node, ...] | dict[str, Node] | None
+    #: Where the key of a mapping's entry begins.
+    key: Place | None = None
+    #: Whether text stands in quotes or in a block, so that it is no number and no truth value.
+    quoted: bool = False
 
-    def fail(self, message: str) -> NoReturn:
-        """Raise a CatalogError that names the file, the line and the field."""
-        place = f"`{self.path}` " if self.path else "the table "
-        raise CatalogError(f"{self.file}:{self.line}: {place}{message}")
+    def fail(self, message: str, *, at_key: bool = False) -> NoReturn:
+        """Raise a TableFault that names the file, the place and the field."""
+        place = self.key if at_key and self.key is not None else self.place
+        said = f"`{self.path}` {message}" if self.path else f"the table {message}"
+        raise TableFault(
+            Problem(self.file, place.line, place.column, self.path, "wrong-table", said)
+        )
 
     def fields(self, known: Collection[str], required: Collection[str] = ()) -> dict[str, Node]:
         """The mapping's fields that are not null; CatalogError for unknown and missing ones."""
@@ -54,7 +78,7 @@ class Node:
             if key not in known:
                 guess = nearest(key, known)
                 hint = f"did you mean `{guess}`?" if guess else f"known are {', '.join(known)}."
-                node.fail(f"is not known here: {hint}")
+                node.fail(f"is not known here: {hint}", at_key=True)
         present = {key: node for key, node in entries.items() if node.value is not None}
         for key in required:
             if key not in present:
@@ -117,14 +141,15 @@ def parse(text: str, file: str) -> Node:
 
     Raises CatalogError for anything that is not one plain YAML document: tables use no anchors.
     """
+    root = Node(file, Place(1, 1), "", None)
     try:
-        events = yaml.parse(text, Loader=_LOADER)
-        return _Builder(events, file).document()
+        return _Builder(yaml.parse(text, Loader=_LOADER), root).document()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CatalogError(f"{file}:{line}: the table is not YAML: {error.problem}.") from error
+        mark = error.problem_mark
+        place = Place(mark.line + 1, mark.column + 1) if mark else root.place
+        replace(root, place=place).fail(f"is not YAML: {error.problem}.")
     except (yaml.YAMLError, UnicodeError) as error:
-        raise CatalogError(f"{file}: the table is not YAML: {error}") from error
+        root.fail(f"is not YAML: {' '.join(str(error).split())}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,54 +157,59 @@ class _Builder:
     """Turns the parser's events into nodes, refusing what no table needs."""
 
     events: Iterator[yaml.Event]
-    file: str
+    #: The table as far as it is known beforehand: its file.
+    root: Node
 
     def document(self) -> Node:
         """The only document of the stream."""
         next(self.events)
         if isinstance(next(self.events), yaml.StreamEndEvent):
-            raise CatalogError(f"{self.file}: the table is empty.")
-        root = self._node(next(self.events), "", 0)
+            self.root.fail("is empty.")
+        root = self._node(next(self.events), self.root, 0)
         next(self.events)
         after = next(self.events)
         if not isinstance(after, yaml.StreamEndEvent):
-            line = _line(after)
-            raise CatalogError(f"{self.file}:{line}: a file holds one table; split it here.")
+            place, said = _place(after), "a file holds one table; split it here."
+            raise TableFault(Problem(root.file, place.line, place.column, "", "wrong-table", said))
         return root
 
-    def _node(self, event: yaml.Event, path: str, depth: int, line: int | None = None) -> Node:
-        node = Node(self.file, line or _line(event), path, None)
+    def _node(self, event: yaml.Event, node: Node, depth: int) -> Node:
+        """The node that begins with an event; `node` has its path and its key."""
+        node = replace(node, place=_place(event))
         if depth > _DEEPEST:
             node.fail("nests too deep.")
         if isinstance(event, yaml.AliasEvent):
             node.fail("is an alias (`*name`); tables take none. Write the value out.")
         if isinstance(event, yaml.ScalarEvent):
-            is_null = event.style in (None, "") and event.value in _NULLS
-            return replace(node, value=None if is_null else event.value)
+            quoted = event.style not in (None, "")
+            is_null = not quoted and event.value in _NULLS
+            return replace(node, value=None if is_null else event.value, quoted=quoted)
         if isinstance(event, yaml.SequenceStartEvent):
-            return replace(node, value=self._sequence(path, depth))
-        return replace(node, value=self._mapping(path, depth))
+            return replace(node, value=self._sequence(node, depth))
+        return replace(node, value=self._mapping(node, depth))
 
-    def _sequence(self, path: str, depth: int) -> tuple[Node, ...]:
+    def _sequence(self, owner: Node, depth: int) -> tuple[Node, ...]:
         items: list[Node] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            items.append(self._node(event, f"{path}[{len(items)}]", depth + 1))
+            item = Node(owner.file, owner.place, f"{owner.path}[{len(items)}]", None)
+            items.append(self._node(event, item, depth + 1))
         return tuple(items)
 
-    def _mapping(self, path: str, depth: int) -> dict[str, Node]:
-        """Each value stands at the line of its key, which is where a reader looks for it."""
+    def _mapping(self, owner: Node, depth: int) -> dict[str, Node]:
         entries: dict[str, Node] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            line = _line(event)
+            key = _place(event)
             if not isinstance(event, yaml.ScalarEvent):
-                Node(self.file, line, path, None).fail("has a key that is not text.")
-            child = f"{path}.{event.value}" if path else event.value
+                replace(owner, place=key).fail("has a key that is not text.")
+            path = f"{owner.path}.{event.value}" if owner.path else event.value
+            entry = Node(owner.file, key, path, None, key)
             if event.value in entries:
-                Node(self.file, line, child, None).fail("stands there twice. Remove one.")
-            entries[event.value] = self._node(next(self.events), child, depth + 1, line)
+                entry.fail("stands there twice. Remove one.")
+            entries[event.value] = self._node(next(self.events), entry, depth + 1)
         return entries
 
 
-def _line(event: yaml.Event) -> int:
-    """The 1-based line on which an event begins."""
-    return 1 if event.start_mark is None else event.start_mark.line + 1
+def _place(event: yaml.Event) -> Place:
+    """Where an event begins."""
+    mark = event.start_mark
+    return Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)

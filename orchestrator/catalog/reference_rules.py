@@ -50,7 +50,7 @@ def read_rules(node: Node) -> ReferenceRules:
 
 def _kind(name: str, node: Node) -> KindRule:
     if name not in KINDS:
-        node.fail(f"is no kind of reference; kinds are {', '.join(KINDS)}.")
+        node.fail(f"is no kind of reference; kinds are {', '.join(KINDS)}.", at_key=True)
     fields = node.fields(_KIND_FIELDS)
     types = fields["mime_types"].items() if "mime_types" in fields else ()
     return KindRule(

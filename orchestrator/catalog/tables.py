@@ -149,18 +149,18 @@ def _price(node: Node | None) -> float | None:
 def _params(node: Node, references: ReferenceRules | None) -> tuple[Param, ...]:
     entries = node.entries()
     if references is not None and references.field in entries:
-        entries[references.field].fail("is filled by references; it is no parameter.")
+        entries[references.field].fail("is filled by references; it is no parameter.", at_key=True)
     return tuple(_param(key, entry) for key, entry in entries.items())
 
 
 def _param(key: str, node: Node) -> Param:
     if not FIELD_NAME.fullmatch(key):
-        node.fail("is no name of a parameter: letters, digits, `_` and `-`.")
+        node.fail("is no name of a parameter: letters, digits, `_` and `-`.", at_key=True)
     fields = node.fields(_PARAM_FIELDS, ("type", "description"))
     type_ = _param_type(fields["type"])
     for fact in ("options", "min", "max", "step"):
         if fact in fields and fact not in _FACTS_OF_TYPE[type_]:
-            fields[fact].fail(f"does not belong to a `{type_}` parameter.")
+            fields[fact].fail(f"does not belong to a `{type_}` parameter.", at_key=True)
     low, high = _bounds(fields)
     return Param(
         key=key,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
+from orchestrator.cli.import_page import import_page
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.catalog.importing import Draft
     from orchestrator.catalog.spec import Catalog, Model, Param
 
 #: Facts of a parameter, in the order of the JSON document.
@@ -26,10 +29,17 @@ def models() -> None:
       orchestrator models list
       orchestrator models show sora-2-pro
       orchestrator models schema rivya/hailuo-pro
+      orchestrator models import sora-3.txt --out models/sora-3.yaml
+
+    Own tables count too: those of --models, of $ORCHESTRATOR_MODELS, or of models/ where you are.
     """
 
 
+models.add_command(import_page)
+
+
 @models.command("list")
+@catalogue.option
 @options.json
 def list_models(as_json: bool) -> None:
     r"""List all models with price and limits.
@@ -39,7 +49,6 @@ def list_models(as_json: bool) -> None:
       orchestrator models list
       orchestrator models list --json
     """
-    from orchestrator.catalog.tables import shipped
     from orchestrator.cli.output import (
         SCHEMA_VERSION,
         Column,
@@ -47,7 +56,7 @@ def list_models(as_json: bool) -> None:
         print_table,
     )
 
-    found = list(shipped().models.values())
+    found = list(catalogue.catalog_for(Path()).models.values())
     if as_json:
         documents = [model_document(model) for model in found]
         print_json({"schema_version": SCHEMA_VERSION, "models": documents})
@@ -72,6 +81,7 @@ def list_models(as_json: bool) -> None:
 
 @models.command("show")
 @click.argument("model")
+@catalogue.option
 @options.json
 def show(model: str, as_json: bool) -> None:
     r"""Show one model's price, parameters and references.
@@ -83,10 +93,9 @@ def show(model: str, as_json: bool) -> None:
 
     MODEL is the model's id, with PROVIDER/ before it where several providers have it.
     """
-    from orchestrator.catalog.tables import shipped
     from orchestrator.cli.output import SCHEMA_VERSION, print_json
 
-    found = find_model(shipped(), model)
+    found = find_model(catalogue.catalog_for(Path()), model)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **model_document(found)})
     else:
@@ -95,6 +104,7 @@ def show(model: str, as_json: bool) -> None:
 
 @models.command("schema")
 @click.argument("model")
+@catalogue.option
 def schema(model: str) -> None:
     r"""Print the JSON Schema of one model's parameters.
 
@@ -103,10 +113,9 @@ def schema(model: str) -> None:
       orchestrator models schema happyhorse-1-0
     """
     from orchestrator.catalog.schema import model_schema
-    from orchestrator.catalog.tables import shipped
     from orchestrator.cli.output import print_json
 
-    print_json(model_schema(find_model(shipped(), model)))
+    print_json(model_schema(find_model(catalogue.catalog_for(Path()), model)))
 
 
 def find_model(catalog: Catalog, name: str) -> Model:
@@ -128,7 +137,7 @@ def find_model(catalog: Catalog, name: str) -> Model:
     raise UsageError(f"no model is called {name}.{meant}")
 
 
-def model_document(model: Model) -> dict[str, Any]:
+def model_document(model: Model | Draft) -> dict[str, Any]:
     """What `models show --json` prints of one model; facts that are not known are null."""
     return {
         "model": model.model,

@@ -234,7 +234,9 @@ def test_a_wrong_table_is_refused_with_its_line_and_field(case):
     assert old in GOOD
     with pytest.raises(CatalogError) as caught:
         read_table(GOOD.replace(old, new, 1), "demo.yaml")
-    assert str(caught.value).startswith(f"demo.yaml:{case['error']}")
+    problem = caught.value.problem
+    assert f"{problem.line}: {problem.message}".startswith(case["error"])
+    assert str(caught.value).startswith(f"demo.yaml:{problem.line}:{problem.column}: ")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "--- \n", "- a\n", "text", "a: \0", "\ud800"])

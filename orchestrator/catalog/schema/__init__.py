@@ -10,6 +10,7 @@ from __future__ import annotations
 from orchestrator.catalog.schema.document import manifest_schema, structure_schema
 from orchestrator.catalog.schema.files import stale_schemas, write_schemas
 from orchestrator.catalog.schema.params import Schema, model_schema, params_schema, wire_schema
+from orchestrator.catalog.schema.table import table_schema
 
 __all__ = [
     "Schema",
@@ -18,6 +19,7 @@ __all__ = [
     "params_schema",
     "stale_schemas",
     "structure_schema",
+    "table_schema",
     "wire_schema",
     "write_schemas",
 ]

@@ -1,4 +1,4 @@
-"""The derived schemas as files: `manifest.schema.json`, and one for each model."""
+"""The schemas as files: of manifests, of parameter tables, and of each model's parameters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.catalog.schema.document import manifest_schema
 from orchestrator.catalog.schema.params import model_schema
+from orchestrator.catalog.schema.table import table_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,10 @@ def stale_schemas(folder: Path, catalog: Catalog) -> list[str]:
 
 def _texts(catalog: Catalog) -> Mapping[str, str]:
     """Each file's path below the folder, and its text."""
-    schemas = {f"manifest{_SUFFIX}": manifest_schema(catalog)}
+    schemas = {
+        f"manifest{_SUFFIX}": manifest_schema(catalog),
+        f"model-table{_SUFFIX}": table_schema(),
+    }
     for model in catalog.models.values():
         schemas[f"{model.provider}/{model.model}{_SUFFIX}"] = model_schema(model)
     return {name: _text(schema) for name, schema in schemas.items()}

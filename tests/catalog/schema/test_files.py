@@ -18,11 +18,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_file_is_written_for_the_manifest_and_for_each_model(tmp_path):
+def test_a_file_is_written_for_manifests_for_tables_and_for_each_model(tmp_path):
     written = write_schemas(tmp_path / "new", shipped())
     names = [path.relative_to(tmp_path / "new").as_posix() for path in written]
     models = [f"{name}.schema.json" for name in shipped().models]
-    assert names == ["manifest.schema.json", *models]
+    assert names == ["manifest.schema.json", "model-table.schema.json", *models]
     assert all(path.read_bytes().endswith(b"}\n") for path in written)
     assert stale_schemas(tmp_path / "new", shipped()) == []
 
@@ -33,7 +33,7 @@ def test_writing_twice_gives_the_same_bytes(folder):
 
 
 def test_a_missing_folder_lacks_every_file(tmp_path):
-    assert len(stale_schemas(tmp_path / "nowhere", shipped())) == 1 + len(shipped().models)
+    assert len(stale_schemas(tmp_path / "nowhere", shipped())) == 2 + len(shipped().models)
 
 
 def test_missing_differing_and_surplus_files_are_named(folder):

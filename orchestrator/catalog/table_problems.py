@@ -1,0 +1,140 @@
+"""What the published schema finds wrong in a table, in words and with positions."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.catalog.schema.table import table_schema
+from orchestrator.catalog.suggest import nearest
+from orchestrator.jobs import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from jsonschema.exceptions import ValidationError
+
+    from orchestrator.catalog.nodes import Node
+
+#: What YAML 1.2 reads as a whole number, and as another one.
+_WHOLE = re.compile(r"[-+]?[0-9]{1,300}")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+_TYPES = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "`true` or `false`",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+
+def schema_problems(root: Node) -> tuple[Problem, ...]:
+    """Everything in a table that the published schema refuses, in the file's order."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
+    validator = Draft202012Validator(table_schema(), registry=Registry())
+    errors = list(validator.iter_errors(typed(root)))
+    # The conditions on a type repeat what the fields' own rules say: one of them is enough.
+    found = {
+        (problem.line, problem.column, problem.message): problem
+        for error in errors
+        for problem in _problems(error, root)
+    }
+    return tuple(found[place] for place in sorted(found))
+
+
+def typed(node: Node) -> object:
+    """A table's value as editors and other readers of YAML 1.2 have it."""
+    value = node.value
+    if isinstance(value, dict):
+        return {key: typed(entry) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return [typed(item) for item in value]
+    if value is None or node.quoted:
+        return value
+    if _WHOLE.fullmatch(value):
+        return int(value)
+    return float(value) if _NUMBER.fullmatch(value) else _TRUTHS.get(value, value)
+
+
+def _problems(error: ValidationError, root: Node) -> Iterator[Problem]:
+    node = _at(root, error.absolute_path)
+    rule: Any = error.validator_value
+    instance: Any = error.instance
+    if error.validator == "additionalProperties":
+        for key in instance.keys() - _known(error):
+            yield _unknown(node.entries()[key], key, _known(error))
+    elif error.validator == "required":
+        # A field that stands there misspelled is not called missing too.
+        meant = {nearest(key, _known(error)) for key in instance if key not in _known(error)}
+        for key in rule:
+            if key not in instance and key not in meant:
+                yield _problem(node, "missing-key", f"`{key}` is missing", f"add `{key}: …`")
+    elif "propertyNames" in error.absolute_schema_path:
+        hint = "letters, digits, `_` and `-`, and no digit first"
+        entry = node.entries()[instance]
+        yield _problem(entry, "bad-format", f"`{instance}` is no name", hint, at_key=True)
+    elif rule == "null":
+        message = f"`{node.path}` does not belong to this type of parameter"
+        yield _problem(node, "not-allowed", message, "remove it", at_key=True)
+    else:
+        code, wanted = _WANTED.get(str(error.validator), ("not-allowed", "be something else"))
+        message = f"`{node.path or 'the table'}` must {wanted.format(rule=_worded(error))}"
+        yield _problem(node, code, message, _schema(error).get("description", ""))
+
+
+#: By keyword of the schema, a code and what a value must do.
+_WANTED = {
+    "type": ("wrong-type", "be {rule}"),
+    "enum": ("not-allowed", "be {rule}"),
+    "pattern": ("bad-format", "have another form"),
+    "minimum": ("out-of-range", "be {rule} or more"),
+    "exclusiveMinimum": ("out-of-range", "be more than {rule}"),
+    "minItems": ("empty", "not be empty"),
+    "minProperties": ("empty", "not be empty"),
+    "uniqueItems": ("repeated", "not have a value twice"),
+}
+
+
+def _schema(error: ValidationError) -> dict[str, Any]:
+    """The schema that the keyword stands in."""
+    schema: Any = error.schema
+    return dict(schema)
+
+
+def _known(error: ValidationError) -> list[str]:
+    return list(_schema(error).get("properties", ()))
+
+
+def _worded(error: ValidationError) -> str:
+    """What a keyword of the schema demands: types, choices or a number."""
+    rule: Any = error.validator_value
+    demanded = [one for one in (rule if isinstance(rule, list) else [rule]) if one != "null"]
+    if error.validator == "type":
+        words = [_TYPES[one] for one in demanded]
+    else:
+        words = [f"`{one}`" if isinstance(one, str) else str(one) for one in demanded]
+    return " or ".join(words)
+
+
+def _unknown(entry: Node, key: str, known: list[str]) -> Problem:
+    guess = nearest(key, known)
+    hint = f"did you mean `{guess}`?" if guess else f"known are {', '.join(known)}"
+    return _problem(entry, "unknown-key", f"`{key}` is not known here", hint, at_key=True)
+
+
+def _problem(node: Node, code: str, message: str, hint: str, *, at_key: bool = False) -> Problem:
+    place = node.key if at_key and node.key is not None else node.place
+    return Problem(node.file, place.line, place.column, node.path, code, message, hint)
+
+
+def _at(root: Node, path: Iterable[str | int]) -> Node:
+    """The node that a path of keys and indexes leads to."""
+    node = root
+    for step in path:
+        node = node.items()[step] if isinstance(step, int) else node.entries()[step]
+    return node

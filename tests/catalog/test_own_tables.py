@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestrator.catalog import own_tables, tables
+from orchestrator.catalog.own_tables import (
+    WrongTables,
+    catalog_with,
+    check_folder,
+    check_table,
+    tables_folder,
+)
+from orchestrator.catalog.tables import shipped
+from orchestrator.errors import CatalogError, UsageError
+from tests.catalog.test_tables import CASES, GOOD
+
+SHIPPED_FILES = sorted((Path(tables.__file__).parent / "tables").rglob("*.yaml"))
+#: Changes to the good table, and the problems that they lead to, without the file's name.
+PROBLEMS = yaml.safe_load((Path(__file__).parent / "cases" / "own_tables.yaml").read_text("utf-8"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "demo.yaml").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.mark.parametrize("file", SHIPPED_FILES, ids=lambda file: file.stem)
+def test_a_shipped_table_could_be_somebodys_own(file):
+    model = check_table(file)
+    assert model == shipped().models[f"{file.parent.name}/{file.stem}"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["error"])
+def test_what_is_refused_of_a_shipped_table_is_refused_of_an_own_one_at_the_same_line(
+    tmp_path, case
+):
+    old, new = case["put"]
+    file = tmp_path / "demo.yaml"
+    file.write_text(GOOD.replace(old, new, 1))
+    problems = check_table(file)
+    assert isinstance(problems, tuple)
+    lines = {problem.line for problem in problems}
+    # A description that is empty stands there, and is not missing.
+    expected = 15 if old == "Shape." else int(case["error"].partition(":")[0])
+    assert expected in lines
+
+
+@pytest.mark.parametrize("case", PROBLEMS, ids=lambda case: case["problems"][0])
+def test_all_problems_are_reported_at_their_places(tmp_path, case):
+    text = GOOD
+    for old, new in case["put"]:
+        assert old in text
+        text = text.replace(old, new, 1)
+    file = tmp_path / "demo.yaml"
+    file.write_text(text)
+    problems = check_table(file)
+    assert [str(problem).removeprefix(f"{file}:") for problem in problems] == case["problems"]
+
+
+def test_own_tables_add_to_the_shipped_ones_and_take_their_place(folder):
+    (folder / "sora.yaml").write_text(GOOD.replace("model: demo", "model: sora-2-pro"))
+    catalog = catalog_with(folder)
+    assert list(catalog.models) == sorted([*shipped().models, "rivya/demo"])
+    assert catalog.models["rivya/demo"].price == 57
+    assert catalog.models["rivya/sora-2-pro"].title == "Demo"
+    assert catalog.models["rivya/hailuo-pro"] is shipped().models["rivya/hailuo-pro"]
+
+
+def test_without_a_folder_there_are_the_shipped_tables():
+    assert catalog_with(None) is shipped()
+
+
+def test_other_files_are_no_tables(folder):
+    (folder / "notes.txt").write_text("x")
+    (folder / "._demo.yaml").write_bytes(b"\x00\x05\x16\x07")
+    (folder / "sub.yaml").mkdir()
+    models, problems = check_folder(folder)
+    assert ([model.name for model in models], problems) == (["rivya/demo"], ())
+
+
+def test_all_problems_of_all_tables_are_raised_at_once(folder):
+    (folder / "b.yaml").write_text("price: x\n")
+    (folder / "c.yaml").write_text("[")
+    (folder / "d.yaml").write_text(GOOD.replace("source: A page\n", ""))
+    with pytest.raises(WrongTables) as caught:
+        catalog_with(folder)
+    assert isinstance(caught.value, CatalogError)
+    files = [Path(problem.file).name for problem in caught.value.problems]
+    assert files == ["b.yaml"] * 7 + ["c.yaml", "d.yaml"]
+    assert (
+        str(caught.value).splitlines()[-1].startswith(f"{folder}/d.yaml:1:1: `source` is missing")
+    )
+
+
+def test_two_tables_of_one_model_are_a_problem_of_the_second(folder):
+    (folder / "other.yaml").write_text(GOOD)
+    models, (problem,) = check_folder(folder)
+    assert len(models) == 1
+    assert str(problem) == (
+        f"{folder}/other.yaml:1:1: another table of {folder} describes rivya/demo too. Remove one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"provider: \xff\n", "no UTF-8 text"), (b"#" * 1_000_001, "larger than 1,000,000 bytes")],
+)
+def test_a_file_that_is_no_text_is_a_problem(tmp_path, data, message):
+    file = tmp_path / "x.yaml"
+    file.write_bytes(data)
+    (problem,) = check_table(file)
+    assert message in str(problem)
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path):
+    (problem,) = check_table(tmp_path / "gone.yaml")
+    assert problem.message == "the table cannot be read: No such file or directory."
+
+
+def test_a_byte_order_mark_is_no_part_of_a_table(tmp_path):
+    file = tmp_path / "demo.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert check_table(file).name == "rivya/demo"
+
+
+def test_the_folder_is_the_options_then_the_environments_then_the_one_beside(tmp_path):
+    named, stated, beside = (tmp_path / name for name in ("named", "stated", "beside"))
+    for path in (named, stated, beside / "models"):
+        path.mkdir(parents=True)
+    environment = {own_tables.VARIABLE: str(stated)}
+    assert tables_folder(named, environment, beside) == named
+    assert tables_folder(None, environment, beside) == stated
+    assert tables_folder(None, {own_tables.VARIABLE: ""}, beside) == beside / "models"
+    assert tables_folder(None, {}, tmp_path) is None
+    assert tables_folder(None, {}, None) is None
+
+
+@pytest.mark.parametrize("environment", [{}, {own_tables.VARIABLE: "/nowhere/at/all"}])
+def test_a_folder_that_was_named_has_to_be_there(tmp_path, environment):
+    named = None if environment else tmp_path / "gone"
+    with pytest.raises(UsageError, match="is no folder of tables"):
+        tables_folder(named, environment, tmp_path)
