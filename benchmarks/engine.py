@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sys
 import time
@@ -18,7 +17,7 @@ import anyio
 
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli.access import Key
-from orchestrator.cli.session import DISK_THREADS
+from orchestrator.cli.session import DISK_THREADS, calm_collector
 from orchestrator.cli.wiring import opened
 from orchestrator.engine.budget import Budget
 from orchestrator.engine.campaign import Campaign
@@ -69,8 +68,7 @@ async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
                 ledger, Budget(manifest.budget, {}, {}, 0), clock, Journal(log, clock), Tally(),
                 anyio.create_task_group(),
             )  # fmt: skip
-            gc.collect()
-            gc.freeze()
+            calm_collector()
             began, used = time.perf_counter(), time.process_time()
             tally = await Campaign(run, plan, LocalStorage(run_folder), accesses, 10).run()
             taken = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - used}

@@ -60,6 +60,9 @@ if TYPE_CHECKING:
 #: Threads that wait for the disk: synced together, files become durable faster than one by one.
 DISK_THREADS = 16
 
+#: New objects between two looks of the garbage collector at them (700 unless told otherwise).
+YOUNG_OBJECTS = 20_000
+
 #: Exit codes of the signals that stop a run.
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -216,9 +219,7 @@ async def _campaign(
         budget = _budget(call, plan, ledger)
         run = Run(ledger, budget, clock, journal, Tally(), anyio.create_task_group())
         campaign = Campaign(run, plan, store, accesses, call.grace)
-        # The manifest's jobs stay until the end: the collector need not walk them again and again.
-        gc.collect()
-        gc.freeze()
+        calm_collector()
         async with anyio.create_task_group() as beside:
             aloud = not is_live(call.progress, sys.stderr)
             beside.start_soon(partial(_obey_signals, campaign, aloud=aloud))
@@ -263,6 +264,17 @@ async def _obey_signals(campaign: Campaign, *, aloud: bool) -> None:
 
 async def _show(campaign: Campaign, mode: str, total: int, clock: Clock) -> None:
     await show(campaign, mode=mode, stream=sys.stderr, total=total, clock=clock)
+
+
+def calm_collector() -> None:
+    """Keep the garbage collector out of a run's way: it costs more than it finds.
+
+    The manifest's jobs stay until the end, so it need not walk them again and again; what a job
+    needs while it is under way is soon gone by itself.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
 def _with_in_flight(manifest: Manifest, in_flight: int | None) -> Manifest:

@@ -53,8 +53,8 @@ def misnamed(row: Row) -> bool:
     return any(number and _NUMBER.fullmatch(number) is None for number in numbers)
 
 
-async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> None:
-    """Give the files of renamed jobs their new names.
+async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> bool:
+    """Give the files of renamed jobs their new names; true where there were any.
 
     Names are swapped through a third one, so that two jobs may trade keys. Each step is safe to
     do again: after a crash the next run finds the file under either name.
@@ -68,6 +68,7 @@ async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> None:
             await set_aside(run, store, former)
         moved = run.ledger.row(row.row)
         await _rename(run, store, moved, [_name(row, number) for number in range(len(row.files))])
+    return bool(waiting)
 
 
 async def set_aside(run: Run, store: Renames, former: Row) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.collect import Store
     from orchestrator.engine.fetching import Fetch
     from orchestrator.engine.run import Run
+    from orchestrator.ledger.store import Row
     from orchestrator.manifest.model import Limits
     from orchestrator.plan.plan import Plan
     from orchestrator.providers.base import Provider
@@ -138,8 +139,8 @@ class Campaign:
                 await self._run.idle()
             either.cancel_scope.cancel()
 
-    def _admit(self) -> None:
-        """Make the manifest's jobs the ledger's current rows and count where they stand."""
+    def _admit(self) -> list[Row]:
+        """Make the manifest's jobs the ledger's current rows, and count where all rows stand."""
         run = self._run
         admissions = [
             Admission(entry.job, entry.row.row if entry.row else None)
@@ -148,15 +149,19 @@ class Campaign:
         run.ledger.admit(admissions)
         run.tally.counts.update(run.ledger.counts())
         keys = frozenset(entry.job.key for entry in self._plan.entries)
-        run.former.update(former_rows(run.ledger.rows(), keys))
+        rows = list(run.ledger.rows())
+        run.former.update(former_rows(rows, keys))
+        return rows
 
     async def _resume(self) -> None:
         """Take up every row where it stands: what is paid first, then what is to be created."""
-        self._admit()
-        await rename_files(self._run, self._store, self._run.ledger.rows(current=True))
+        rows = self._admit()
+        current = [row for row in rows if row.position is not None]
+        if await rename_files(self._run, self._store, current):
+            rows = list(self._run.ledger.rows())
         recovery = Recovery(self._run, self._store, self._stages)
         entries = {entry.job.spec.identity: entry for entry in self._plan.entries}
-        await recovery.take_up(list(self._run.ledger.rows()), entries)
+        await recovery.take_up(rows, entries)
 
 
 def _stages(run: Run, store: Store, access: Access) -> Stages:

@@ -26,6 +26,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddrInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+#: A URL up to its path, query or fragment, as `urlsplit` cuts it.
+_AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
 _PRINTABLE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 #: White space, control characters and backslashes, which parsers of URLs disagree about.
@@ -149,6 +151,13 @@ def check_public_url(url: str, *, loopback_allowed: bool) -> str | None:
     """
     if _UNSAFE.search(url):
         return "the URL holds a space, a control character or a backslash"
+    end = _AUTHORITY.match(url)
+    return _site_refusal(end[0] if end else url, loopback_allowed=loopback_allowed)
+
+
+@lru_cache(maxsize=256)
+def _site_refusal(url: str, *, loopback_allowed: bool) -> str | None:
+    """Why nothing may be fetched from a URL's host, by its beginning up to the path."""
     try:
         parts = urlsplit(url)
         host = _ascii_host(parts.hostname or "")

@@ -24,7 +24,7 @@ from orchestrator.storage.disk import Disk
 from orchestrator.storage.download import RangeRefused
 from orchestrator.storage.media import NotMedia
 from orchestrator.storage.outcomes import Invalid, Taken, Transient, disk_error
-from orchestrator.storage.part import Part, Whole
+from orchestrator.storage.part import NOTHING, Part, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +62,8 @@ class LocalStorage:
         #: The second name of each file that is stored and not settled.
         self._unsettled: dict[str, Path] = {}
         self._disk = Disk()
+        #: Names of parts that are or may be on disk: of earlier runs, and of this one's tries.
+        self._parts: set[str] = set()
 
     # --- fetching -------------------------------------------------------------------------------
 
@@ -95,7 +97,8 @@ class LocalStorage:
                 _write_in_one_step(final.with_suffix(".json"), text)
 
         part = Part(final.with_name(f".{digest}.part"), self._disk, write_beside)
-        found = part.find(final)
+        found = part.find(final) if part.path.name in self._parts else NOTHING
+        self._parts.add(part.path.name)
         try:
             if found.kind in ("linked", "whole"):
                 whole = await part.finish_found(final)
@@ -115,6 +118,7 @@ class LocalStorage:
         """Drop the second name of a stored file, now that the ledger has it. Blocks briefly."""
         part = self._unsettled.pop(stored.path, None)
         if part is not None:
+            self._parts.discard(part.name)
             try:
                 part.unlink()
             except FileNotFoundError:
@@ -251,6 +255,7 @@ class LocalStorage:
         """Make or check a folder of the run folder, once."""
         if path not in self._folders:
             await self._blocking(path, paths.make_folder, self._root, path)
+            self._parts |= await self._blocking(path, paths.parts_in, self._root / path)
             self._folders.add(path)
 
     async def _blocking(

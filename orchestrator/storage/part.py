@@ -57,6 +57,9 @@ class Found:
     resume: Resume | None = None
 
 
+NOTHING = Found("nothing")
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A finished file under its final name."""
@@ -104,7 +107,7 @@ class Part:
         """Look at what is there. Blocks, for three system calls at most where there is nothing."""
         size = paths.regular_size(self.path)
         if size is None:
-            return Found("nothing")
+            return NOTHING
         self._is_noted = True
         if paths.same_file(self.path, target):
             return Found("linked")
@@ -112,12 +115,12 @@ class Part:
             notes = json.loads(self._notes.read_bytes())
             etag, total, synced = notes["etag"], notes["total"], int(notes["synced"])
         except (OSError, ValueError, KeyError, TypeError):
-            return Found("nothing")
+            return NOTHING
         if not 0 < synced <= size:
-            return Found("nothing")
+            return NOTHING
         if synced == total:
             return Found("whole", Resume(synced, etag or "", total))
-        return Found("begun", Resume(synced, etag, total)) if etag else Found("nothing")
+        return Found("begun", Resume(synced, etag, total)) if etag else NOTHING
 
     async def begin(self, offset: int, etag: str | None, total: int | None) -> None:
         """Start a try whose first byte is the object's byte `offset`.

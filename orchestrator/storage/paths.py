@@ -45,6 +45,12 @@ def make_folder(root: Path, path: PurePosixPath) -> None:
             raise NotADirectoryError(errno.ENOTDIR, "not a folder, or a link to one", str(folder))
 
 
+def parts_in(folder: Path) -> set[str]:
+    """Names of the parts of downloads in a folder."""
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.name.endswith(".part")}
+
+
 def open_new(path: Path) -> int:
     """Make a file for writing and return its descriptor; what stands there already is an error."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
