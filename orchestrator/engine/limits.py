@@ -78,6 +78,7 @@ class RateMeter:
         """Give a place back; one that was sent counts on, one that was not is free again."""
         if not place.is_sent:
             self._unsent -= 1
+            self._next = (self._sent[-1] if self._sent else -math.inf) + self._gap
             self._dated.set()
 
     def date(self) -> None:

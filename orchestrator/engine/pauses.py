@@ -68,6 +68,10 @@ class Gate:
                     break
             return self._epoch
 
+    def stands(self, ticket: int) -> bool:
+        """Whether a request with this ticket may still go: no trouble began meanwhile."""
+        return ticket == self._epoch
+
     def trouble(self, ticket: int, retry_after: float | None = None, *, why: str = "") -> None:
         """Close after a request that met trouble.
 

@@ -166,8 +166,13 @@ class Submitter:
         account = self._account
         try:
             with self._callable_back() as scope:
-                ticket = await account.gate.passage()
-                place = await account.creates.admit()
+                # Trouble may begin while the meter is waited for: then the ticket is worth nothing.
+                while ticket is None or not account.gate.stands(ticket):
+                    if place is not None:
+                        account.creates.done(place)
+                        place = None
+                    ticket = await account.gate.passage()
+                    place = await account.creates.admit()
             if scope.cancelled_caught or self._stopped() or place is None or ticket is None:
                 self._leave(attempt)
                 return False

@@ -79,7 +79,7 @@ def _open_file(folder: Path, clock: Callable[[], float], *, threaded: bool) -> S
         undo.callback(connection.close)
         reading = connect_for_reading(path, beside_writer=True) if threaded else connection
         undo.pop_all()
-    writer = ThreadWriter(connection) if threaded else InlineWriter(connection)
+    writer = ThreadWriter(connection, path) if threaded else InlineWriter(connection)
     ledger = SqliteLedger(reading, writer, clock=clock, lock=lock, folder=folder)
     with ExitStack() as undo:
         undo.callback(ledger.close)

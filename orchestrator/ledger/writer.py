@@ -9,6 +9,7 @@ written: what an earlier fsync lost cannot be known.
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -22,6 +23,7 @@ from orchestrator.errors import LedgerCorrupt, LedgerError, OrchestratorError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Sequence
+    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -231,9 +233,10 @@ class ThreadWriter:
     piece would cost more than to write it.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.pending: Pending = Nothing()
         self._connection = connection
+        self._path, self._file = path, path.stat()
         self._refusal: Callable[[], LedgerError] | None = None
         self._gathered: list[_Queued] = []
         self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
@@ -300,10 +303,24 @@ class ThreadWriter:
     def _write(self, batch: list[_Queued]) -> list[Outcome]:
         if self._refusal is None:
             try:
-                return commit_together(self._connection, [work for work, _ in batch], self.pending)
+                return self._commit([work for work, _ in batch])
             except Exception as error:  # noqa: BLE001 - whatever it is, the waiters must hear of it
                 self._refusal = _refusal_after(error)
         return [Outcome(error=self._refusal()) for _ in batch]
+
+    def _commit(self, works: list[Work[Any]]) -> list[Outcome]:
+        outcomes = commit_together(self._connection, works, self.pending)
+        self._make_sure_it_is_there()
+        return outcomes
+
+    def _make_sure_it_is_there(self) -> None:
+        """What was written to a deleted file is not durable. Raises sqlite3.OperationalError."""
+        try:
+            is_there = os.path.samestat(self._path.stat(), self._file)
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise sqlite3.OperationalError(f"{self._path} was removed or replaced meanwhile")
 
 
 def _wake(batch: Sequence[_Queued], outcomes: Sequence[Outcome]) -> None:

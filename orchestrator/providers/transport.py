@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 #: Longest reply body that is read, in bytes, also after decompression.
 BODY_CAP = 4 * 1024 * 1024
 
+#: A shorter key is no secret, and may be part of any word.
+SHORTEST_SECRET = 8
+
 #: Failures of aiohttp that come before the first byte of a request.
 _BEFORE_SENDING = (
     aiohttp.ClientConnectorError,  # DNS, refused, unreachable, TLS, certificates
@@ -163,7 +166,7 @@ class Transport:
                 timeout=self._create_timeout,
                 trace_request_ctx=progress,
             ) as response:
-                return await _reply(response)
+                return self._without_key(await _reply(response))
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error, sent=progress.sent, site=self._origin.site) from None
 
@@ -184,7 +187,7 @@ class Transport:
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=timeout, connect=self._connect_timeout),
             ) as response:
-                return await _reply(response)
+                return self._without_key(await _reply(response))
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error, sent=False, site=self._origin.site) from None
 
@@ -202,11 +205,23 @@ class Transport:
                     timeout=self._upload_timeout,
                     trace_request_ctx=progress,
                 ) as response:
-                    return await _reply(response)
+                    return self._without_key(await _reply(response))
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error, sent=progress.sent, site=self._origin.site) from None
         finally:
             file.close()
+
+    def _without_key(self, reply: Reply) -> Reply:
+        """The reply without this account's key, which some services repeat in their errors."""
+        key = self._authorization.removeprefix("Bearer ")
+        if len(key) < SHORTEST_SECRET:
+            return reply
+        escaped = key.replace("/", "\\/")
+        body = reply.body
+        for spelling in {key.encode(), escaped.encode()}:
+            body = body.replace(spelling, b"[key]")
+        headers = {name: value.replace(key, "[key]") for name, value in reply.headers.items()}
+        return Reply(reply.status, headers, body)
 
     def _url(self, path: str) -> URL:
         """The URL of a path, verbatim: nothing in it is decoded, encoded or normalised again."""

@@ -157,6 +157,18 @@ def test_ten_bad_minutes_cost_a_thousand_jobs_hardly_a_request_more(provider, ki
     assert all(row.state is not State.FAILED for row in trouble.ledger.rows())
 
 
+@pytest.mark.parametrize("kind", ["storm", "outage"])
+@pytest.mark.parametrize("provider", [K, N])
+def test_what_waits_for_the_meter_when_trouble_begins_waits_for_the_trouble_too(provider, kind):
+    simulation = Simulation(World(faults=Faults(**{kind: (1.0, 601.0)})))
+    jobs = [spec(n, provider) for n in range(1000)]
+    simulation.run(manifest(jobs, in_flight=1000, creates_per_minute=600.0))
+    assert simulation.ledger.counts().get(State.UNKNOWN, 0) <= 12
+    assert len(simulation.creates()) <= 1.1 * 1000
+    meanwhile = [at for at in simulation.creates() if 10.0 <= at < 601.0]
+    assert len(meanwhile) <= 20
+
+
 def of_a_thousand_jobs(provider, faults):
     """A night of a thousand jobs that ended."""
     simulation = Simulation(World(faults=faults))
@@ -299,16 +311,19 @@ async def test_videos_that_are_deleted_during_a_run_stop_it_and_cost_nothing(wor
         assert (await here.call("verify", "manifest.yaml")).code == 0
 
 
-async def test_a_run_folder_that_is_deleted_ends_the_run_without_a_word_of_success(world):
-    async with world(pace=0.3) as here:
-        here.write(JOBS)
+async def test_a_ledger_that_is_deleted_stops_the_creates_at_once(world):
+    async with world("- {on: task, do: {fail: generation_failed}}", pace=0.1) as here:
+        lines = [f"- {{id: j{n}, model: hailuo-pro, prompt: p{n}}}\n" for n in range(60)]
+        here.write("jobs:\n" + "".join(lines))
         command = here.start("run", "manifest.yaml", "--yes", "--in-flight", "3")
-        await until(lambda: len(list((here.run_folder / "videos").glob("*.mp4"))) >= 3)
-        delete(here.run_folder)
+        await until(lambda: here.sent("create") >= 3)
+        aside = here.run_folder.with_name("aside")
+        here.run_folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
         done = await here.finish(command)
         assert done.code == 7
-        assert "Traceback" not in done.err
-        assert here.sent("create") < 20
+        assert "ledger.db" in done.err
+        assert here.sent("create") <= 3 + 3
 
 
 @pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/runs"])

@@ -277,3 +277,21 @@ async def test_no_schema_is_fetched_whoever_names_it(world):
             assert (await here.call(command[0], "manifest.yaml", *command[1:])).code == 2
         assert canary.connections == 0
         assert not here.sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        "{status: 401, message: 'no such key: rvya_canary'}",
+        "{status: 400, code: validation_failed, message: 'Authorization: Bearer rvya_canary'}",
+        "{status: 500, body: 'Bearer rvya_canary'}",
+    ],
+)
+async def test_a_key_that_its_provider_repeats_is_neither_kept_nor_told(do, world):
+    async with world(f"- {{on: create, nth: 1, do: {do}}}") as here:
+        here.environment["RIVYA_API_KEY"] = "rvya_canary"
+        here.write("jobs:\n- {id: a, model: hailuo-pro, prompt: one}\n")
+        done = await here.run("--json")
+        assert "canary" not in done.out + done.err
+        for path in here.run_folder.rglob("*"):
+            assert not path.is_file() or b"canary" not in path.read_bytes(), path
