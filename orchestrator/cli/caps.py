@@ -99,15 +99,28 @@ def spending(plan: Plan) -> str:
 def _words_of_consent(plan: Plan) -> str:
     """The options that let a plan run without a question, ready to be pasted.
 
-    No cap is offered for a provider with jobs of unknown price: it would leave them planned.
+    No cap is offered where jobs of unknown price are due: it would leave them planned, and a cap
+    for the other providers alone would seem to cover them.
     """
     caps = []
     for provider in plan.providers():
         due = _due(plan, provider)
-        if due and all(cost.amount is not None for cost in due):
+        if any(cost.amount is None for cost in due):
+            return "Say --yes."
+        if due:
             name = f"{provider}=" if len(plan.providers()) > 1 else ""
             caps.append(f"--max-credits {name}{sum(cost.amount or 0.0 for cost in due):.12g}")
     return f"Say --yes, or {' '.join(caps)}." if caps else "Say --yes."
+
+
+def uncapped_jobs(plan: Plan, caps: Mapping[str, float]) -> list[str]:
+    """Where caps are stated: what they do not cover, a line for each provider."""
+    covered = {*caps, *plan.manifest.budget.credits}
+    return [
+        f"{provider} has no cap: {counted(sum(cost.jobs for cost in due), 'job')} may be sent there"
+        for provider in plan.providers()
+        if caps and provider not in covered and (due := _due(plan, provider))
+    ]
 
 
 def _due(plan: Plan, provider: str) -> list[ModelCost]:

@@ -158,6 +158,9 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
     else:
         folder, settings = _folder_of(run, run_dir, sandbox=sandbox), run.absolute().parent
     if not has_ledger(folder):
+        from orchestrator.ledger.opening import refuse_lost
+
+        refuse_lost(folder / _LEDGER)
         raise UsageError(_no_ledger(run, folder, words))
     return Target(folder, not is_folder, words, settings)
 

@@ -19,7 +19,7 @@ import anyio
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli import options
 from orchestrator.cli.access import read_dotenv
-from orchestrator.cli.caps import ask_before_spending, call_caps, unpriced_jobs
+from orchestrator.cli.caps import ask_before_spending, call_caps, uncapped_jobs, unpriced_jobs
 from orchestrator.cli.output import near, print_json, tell
 from orchestrator.cli.progress import final_lines, is_live, show
 from orchestrator.cli.selected import tell_unmatched
@@ -192,8 +192,11 @@ def _agree(call: Call, plan: Plan) -> None:
     """Make sure that the plan may run. Raises UsageError or PlanDrift where it may not."""
     if call.saved is not None:
         check_drift(call.saved, plan)
-    for line in unpriced_jobs(plan, call_caps(call.max_credits, plan)):
+    caps = call_caps(call.max_credits, plan)
+    for line in unpriced_jobs(plan, caps):
         tell(line)
+    for line in uncapped_jobs(plan, caps):
+        tell(line, "warning")
     tell_unmatched(call.selection, plan)
     if call.sandbox or call.yes or call.max_credits or not plan.to_run:
         return

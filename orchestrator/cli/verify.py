@@ -99,8 +99,8 @@ def check_file(folder: Path, file: StoredFile) -> Iterator[str]:
         yield f"changed: {length:,} bytes, stored were {file.bytes:,}"
     elif (finding := _content(path, file)) is not None:
         yield finding
-    if regular_size(path.with_suffix(".json")) is None:
-        yield "its sidecar (.json), which says where it came from, is missing"
+    elif regular_size(path.with_suffix(".json")) is None:
+        yield "its sidecar (.json) is missing; the video is whole, keep it"
 
 
 def _content(path: Path, file: StoredFile) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.catalog.tables import shipped
-from orchestrator.cli.caps import ask_before_spending, call_caps, spending
+from orchestrator.cli.caps import ask_before_spending, call_caps, spending, uncapped_jobs
 from orchestrator.errors import UsageError
 from orchestrator.manifest.check import load
 from orchestrator.plan.plan import make_plan
@@ -35,7 +35,7 @@ def plan_of(folder: Path, jobs: str, head: str = "") -> Plan:
     [
         (RIVYA, "", "Say --yes, or --max-credits 1140."),
         (ACEDATACLOUD, "", "Say --yes."),
-        (RIVYA + ACEDATACLOUD, "", "Say --yes, or --max-credits rivya=1140."),
+        (RIVYA + ACEDATACLOUD, "", "Say --yes."),
         (
             RIVYA + ACEDATACLOUD,
             PRICED,
@@ -63,6 +63,15 @@ def test_what_a_run_is_about_to_spend_is_said_by_provider(tmp_path: Path) -> Non
     assert spending(plan_of(tmp_path, one)) == (
         "This run creates 1 video: 1 job of unknown price at acedatacloud."
     )
+
+
+def test_what_stated_caps_do_not_cover_is_told(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, RIVYA + ACEDATACLOUD)
+    assert uncapped_jobs(plan, {"rivya": 5.0}) == [
+        "acedatacloud has no cap: 3 jobs may be sent there"
+    ]
+    assert uncapped_jobs(plan, {}) == []
+    assert uncapped_jobs(plan, {"rivya": 5.0, "acedatacloud": 1.0}) == []
 
 
 def test_a_bare_cap_is_for_one_provider(tmp_path: Path) -> None:
