@@ -11,7 +11,7 @@ from tests.kill.points import POINTS
 from tests.kill.provider import provider
 
 #: Campaigns at each point, all at once.
-REPETITIONS = 5
+REPETITIONS = 3
 #: Campaigns of many jobs that are killed at random times, for each kind of provider.
 AT_RANDOM = 5
 
