@@ -37,6 +37,8 @@ class OpenAttempt:
     #: Ledger times of the first and the latest send, seconds since the epoch.
     first_sent_at: float | None = None
     last_sent_at: float | None = None
+    #: The raw answer to its create, which goes into the ledger with the next event.
+    reply: str | None = None
     #: Some send of this attempt may have made a task that no reply told of.
     ambiguous: bool = False
     reserved: float | None = None

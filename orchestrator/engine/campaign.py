@@ -87,18 +87,13 @@ class Campaign:
 
     async def run(self) -> Tally:
         """Run to the end: every job stored or settled, or the run stopped and saved."""
-        try:
-            async with self._run.tasks as tasks:
-                await self._resume()
-                for stages in self._stages.values():
-                    tasks.start_soon(stages.submitter.run)
-                    tasks.start_soon(stages.watcher.run)
-                    tasks.start_soon(stages.collector.run)
-                await self._end()
-                tasks.cancel_scope.cancel()
-        finally:
+        async with self._run.tasks as tasks:
+            await self._resume()
             for stages in self._stages.values():
-                stages.collector.close()
+                tasks.start_soon(stages.submitter.run)
+                tasks.start_soon(stages.watcher.run)
+            await self._end()
+            tasks.cancel_scope.cancel()
         self._sum_up()
         return self._run.tally
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
-
-import anyio
 
 from orchestrator.engine.arrange import NAMES, Renames, set_aside
 from orchestrator.engine.sidecar import describer
@@ -65,9 +63,8 @@ class Collector:
         self._store = store
         self._client = client
         self._look_again = look_again
-        self._results_in, self._results_out = anyio.create_memory_object_stream[
-            tuple["OpenAttempt", tuple[str, ...]]
-        ](math.inf)
+        self._results: deque[tuple[OpenAttempt, tuple[str, ...]]] = deque()
+        self._workers = 0
         #: Tries of this run so far, by row.
         self._tries: dict[int, int] = {}
         self._refreshed: dict[int, int] = {}
@@ -75,21 +72,15 @@ class Collector:
     def add(self, attempt: OpenAttempt, urls: tuple[str, ...]) -> None:
         """Collect a finished task's videos."""
         self._account.backlog += 1
-        self._results_in.send_nowait((attempt, urls))
-
-    async def run(self) -> None:
-        """Work on results, until cancelled."""
-        async with anyio.create_task_group() as workers:
-            for _ in range(self._account.limits.downloads):
-                workers.start_soon(self._work)
-
-    def close(self) -> None:
-        """Let go of the queue."""
-        self._results_in.close()
-        self._results_out.close()
+        self._results.append((attempt, urls))
+        if self._workers < self._account.limits.downloads:
+            self._workers += 1
+            self._run.crew.start(self._work)
 
     async def _work(self) -> None:
-        async for attempt, urls in self._results_out:
+        """Work on results while there are any."""
+        while self._results:
+            attempt, urls = self._results.popleft()
             self._run.tally.downloading += 1
             try:
                 await self._collect(attempt, urls)
@@ -103,6 +94,7 @@ class Collector:
                 self._run.tally.downloading -= 1
                 self._account.backlog -= 1
                 self._account.wake()
+        self._workers -= 1
 
     async def _collect(self, attempt: OpenAttempt, urls: tuple[str, ...]) -> None:
         """One try to bring all of a task's videos to disk."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.clock import Clock
 
 
+#: How long a line may wait for those after it before it is written out, in seconds.
+FLUSH_AFTER = 0.02
+
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -32,8 +35,9 @@ class Journal:
 
     def note(self, event: str, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         """Write one line. Fields that are None are left out."""
-        line: dict[str, Any] = {"at": self._now(), "event": event}
-        line |= {name: value for name, value in fields.items() if value is not None}
+        line: dict[str, Any] = {"at": self._now(), "event": event, **fields}
+        if None in line.values():
+            line = {name: value for name, value in line.items() if value is not None}
         try:
             self._stream.write(_to_json(line) + "\n")
         except OSError:
@@ -41,7 +45,7 @@ class Journal:
             return
         if not self._is_flushing:
             self._is_flushing = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_later(FLUSH_AFTER, self._flush)
 
     def _now(self) -> str:
         """The time in UTC by RFC 3339, in milliseconds."""
@@ -52,7 +56,7 @@ class Journal:
         return f"{self._second[1]}.{int(now % 1 * 1000):03}Z"
 
     def _flush(self) -> None:
-        """Write out what one turn of the event loop brought."""
+        """Write out what was noted meanwhile."""
         self._is_flushing = False
         if not self._stream.closed:
             with suppress(OSError):

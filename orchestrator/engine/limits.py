@@ -55,24 +55,27 @@ class RateMeter:
 
     async def admit(self) -> Place:
         """Wait for a place. It has to be given to `done`, whatever happens."""
-        if self._turn.locked() or self._wait() is not None:
-            await self._admit_in_turn()
-        else:
-            self._take()
-        return Place(self)
-
-    async def _admit_in_turn(self) -> None:
+        place = self.take()
+        if place is not None:
+            return place
         async with self._turn:
             while (wait := self._wait()) is not None:
                 if self._dated.is_set():
                     self._dated = anyio.Event()
                 with anyio.move_on_after(wait):
                     await self._dated.wait()
-            self._take()
+            return self._place()
 
-    def _take(self) -> None:
+    def take(self) -> Place | None:
+        """A place where one is free at once and nobody waits for it, else None."""
+        if self._turn.locked() or self._wait() is not None:
+            return None
+        return self._place()
+
+    def _place(self) -> Place:
         self._unsent += 1
         self._next = self._clock.now() + self._gap
+        return Place(self)
 
     def done(self, place: Place) -> None:
         """Give a place back; one that was sent counts on, one that was not is free again."""

@@ -53,10 +53,15 @@ class Gate:
         """Seconds since the trouble began that is not over yet; 0 without trouble."""
         return self._clock.now() - self._troubled_since if self._troubles else 0.0
 
+    def ticket(self) -> int | None:
+        """A ticket where a request may go at once, else None."""
+        return None if self._troubles or self._turn.locked() else self._epoch
+
     async def passage(self) -> int:
         """Wait until a request may go, in turn; gives a ticket to say with how it went."""
-        if not self._troubles and not self._turn.locked():
-            return self._epoch
+        ticket = self.ticket()
+        if ticket is not None:
+            return ticket
         async with self._turn:
             while self._troubles:
                 if (wait := self.closed_for) > 0:

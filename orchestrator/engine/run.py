@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from orchestrator.engine.crew import Crew
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import StorageError
 from orchestrator.ledger.rescue import RESCUE_FILE, Rescued
@@ -48,6 +49,11 @@ class Run:
     _wire: anyio.Event = field(default_factory=anyio.Event)
     #: Called when creates may have become possible or impossible.
     wakers: list[Callable[[], None]] = field(default_factory=list)
+    #: Does what each create, poll and download takes.
+    crew: Crew = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.crew = Crew(self.tasks)
 
     def opened(self) -> None:
         """One more job is worked on."""
@@ -103,18 +109,32 @@ class Run:
     ) -> None:
         """Make one change durable, then count and log it.
 
+        An answer that came since the last one is made durable before it, in the same commit.
         Raises StorageError where the ledger cannot be written: nothing more may be created then.
         """
         event = Event(attempt.row, kind, state, new_attempt, fields or {}, files, note or {})
+        reply = attempt.reply
         try:
-            await self.ledger.record(event)
+            if reply is None:
+                await self.ledger.record(event)
+            else:
+                attempt.reply = None
+                answered = Event(attempt.row, "reply", fields={"reply": reply})
+                await self.ledger.record(answered, event)
         except StorageError as error:
             self.stop(Reason.STORAGE, str(error))
+            if reply is not None:
+                self._rescue(attempt, reply)
             raise
         if state is not None:
             if attempt.position is not None:
                 self.tally.move(attempt.state, state)
             attempt.state = state
+        self._log(attempt, kind, state, note or {})
+
+    def _log(
+        self, attempt: OpenAttempt, kind: str, state: State | None, note: Mapping[str, Any]
+    ) -> None:
         self.journal.note(
             kind,
             key=attempt.key,
@@ -122,10 +142,10 @@ class Run:
             attempt=attempt.number or None,
             task_id=attempt.task_id,
             state=state.value if state else None,
-            **(note or {}),
+            **note,
         )
 
-    def rescue(self, attempt: OpenAttempt, reply: str, task_id: str | None) -> None:
+    def _rescue(self, attempt: OpenAttempt, reply: str) -> None:
         """Keep a create's answer that the ledger cannot take: it may name a paid task.
 
         The emergency file takes it, or else a person has to: it is told at the end as well.
@@ -136,11 +156,11 @@ class Run:
             attempt.number,
             attempt.provider,
             reply,
-            task_id,
+            attempt.task_id,
             attempt.idempotency_key,
             self.clock.wall(),
         )
-        what = f"task {task_id}" if task_id else "the provider's answer"
+        what = f"task {attempt.task_id}" if attempt.task_id else "the provider's answer"
         try:
             self.ledger.rescue(rescued)
         except OSError:
@@ -153,7 +173,7 @@ class Run:
             key=attempt.key,
             row=attempt.row,
             attempt=attempt.number,
-            task_id=task_id,
+            task_id=attempt.task_id,
             reply=reply,
         )
 

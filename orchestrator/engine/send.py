@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine.account import is_new
 from orchestrator.engine.evidence import raw_reply
-from orchestrator.errors import StorageError
 from orchestrator.jobs import State
-from orchestrator.providers.base import Accepted, CreateOutcome, Fault, Request, Unclear
+from orchestrator.providers.base import CreateOutcome, Fault, Request, Unclear
 from orchestrator.providers.transport import Lost, NotSent
 
 if TYPE_CHECKING:
@@ -79,7 +78,10 @@ class Sender:
     async def exchange(
         self, attempt: OpenAttempt, request: Request, place: Place
     ) -> CreateOutcome | Unsent:
-        """Send, keep the raw reply, and only then read it."""
+        """Send, keep the raw reply, and read it.
+
+        The reply becomes durable in one commit with the first thing that is done about it.
+        """
         self._run.tally.sent += 1
         try:
             reply = await self._account.transport.create(request, on_sent=place.sent)
@@ -87,12 +89,5 @@ class Sender:
             return Unsent(Fault("not_sent", error.reason))
         except Lost as error:
             return Unclear(Fault("lost", error.reason))
-        kept = raw_reply(reply)
-        try:
-            await self._run.record(attempt, "reply", fields={"reply": kept})
-        except StorageError:
-            outcome = self._account.provider.read_create(reply)
-            task_id = outcome.task_id if isinstance(outcome, Accepted) else None
-            self._run.rescue(attempt, kept, task_id)
-            raise
+        attempt.reply = raw_reply(reply)
         return self._account.provider.read_create(reply)

@@ -7,12 +7,14 @@ an outcome that nobody knows. `send` has the wire.
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
 from orchestrator.engine.account import Wait, is_new
 from orchestrator.engine.evidence import kept_reply
+from orchestrator.engine.passage import Passage
 from orchestrator.engine.send import Sender, Unsent
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import StorageError
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.account import Account
     from orchestrator.engine.attempt import OpenAttempt
-    from orchestrator.engine.limits import Place
     from orchestrator.engine.settle import Settler
     from orchestrator.engine.uploads import Uploads
     from orchestrator.jobs import Job
@@ -66,7 +67,7 @@ class Submitter:
                 self._call_back()
             else:
                 self._reserve(choice)
-                self._run.tasks.start_soon(self.submit, choice)
+                self._run.crew.start(self.submit, choice)
 
     def _call_back(self) -> None:
         if self._run.stopping or self._account.halted:
@@ -128,7 +129,14 @@ class Submitter:
             self._run.tally.because(
                 Reason.UNFINISHED, f"{attempt.key}: a defect of this program: {error!r}"
             )
+            await self._keep_reply(attempt)
             self._leave(attempt)
+
+    async def _keep_reply(self, attempt: OpenAttempt) -> None:
+        """Keep an answer about which nothing could be done: a person, or a later version, may."""
+        if attempt.reply is not None:
+            with suppress(StorageError):
+                await self._run.record(attempt, "unread")
 
     async def _request(self, attempt: OpenAttempt) -> Request | None:
         """The create to send: the ledger's bytes again, or a new one; None if it came to an end."""
@@ -161,22 +169,14 @@ class Submitter:
 
     async def _try(self, attempt: OpenAttempt, request: Request) -> bool:
         """Send the create once and act on what came; true where it has to be tried again."""
-        ticket: int | None = None
-        place: Place | None = None
-        account = self._account
-        try:
-            with self._callable_back() as scope:
-                # Trouble may begin while the meter is waited for: then the ticket is worth nothing.
-                while ticket is None or not account.gate.stands(ticket):
-                    if place is not None:
-                        account.creates.done(place)
-                        place = None
-                    ticket = await account.gate.passage()
-                    place = await account.creates.admit()
-            if scope.cancelled_caught or self._stopped() or place is None or ticket is None:
+        with Passage(self._account) as passage:
+            if not passage.at_once():
+                with self._callable_back():
+                    await passage.wait()
+            if self._stopped() or passage.place is None:
                 self._leave(attempt)
                 return False
-            if not attempt.ambiguous and not account.may_send(attempt):
+            if not attempt.ambiguous and not self._account.may_send(attempt):
                 self._put_back(attempt)
                 return False
             if attempt.ambiguous and not self._sender.may_resend(attempt):
@@ -185,16 +185,11 @@ class Submitter:
             self._run.wire_changed(1)
             try:
                 await self._sender.intend(attempt)
-                outcome = await self._sender.exchange(attempt, request, place)
+                outcome = await self._sender.exchange(attempt, request, passage.place)
+                self._judge_account(outcome, passage.ticket, attempt)
+                return await self._act(attempt, outcome)
             finally:
                 self._run.wire_changed(-1)
-        finally:
-            if place is not None:
-                account.creates.done(place)
-            if ticket is not None:
-                account.gate.withdraw(ticket)
-        self._judge_account(outcome, ticket, attempt)
-        return await self._act(attempt, outcome)
 
     def _judge_account(
         self, outcome: CreateOutcome | Unsent, ticket: int, attempt: OpenAttempt

@@ -74,7 +74,7 @@ class Watcher:
                 continue
             place.sent()
             self._account.polls.done(place)
-            self._run.tasks.start_soon(self._look, due, ticket)
+            self._run.crew.start(self._look, due, ticket)
 
     def _look_in(self, attempt: OpenAttempt, seconds: float) -> None:
         assert attempt.task_id is not None

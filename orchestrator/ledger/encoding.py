@@ -54,15 +54,15 @@ class EncodedEvent:
 
 def clean(value: Any) -> Any:  # noqa: ANN401 - a column takes any of SQLite's types
     """The value with lone surrogates replaced: SQLite takes none, and a provider may send some."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "replace").decode("utf-8")
-    return value
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def encode_event(event: Event, at: float) -> EncodedEvent:
     """The event for its columns. Raises LedgerError for a field that no attempt has."""
-    odd = event.fields.keys() - ATTEMPT_FIELDS
-    if odd:
+    if not event.fields.keys() <= ATTEMPT_FIELDS:
+        odd = event.fields.keys() - ATTEMPT_FIELDS
         raise LedgerError(f"an attempt has no field {sorted(odd)}: please report this defect")
     columns = {name: clean(value) for name, value in event.fields.items()}
     data = _data(event, columns)

@@ -13,6 +13,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -32,6 +33,10 @@ Work = Callable[[sqlite3.Connection], T]
 
 #: Most pieces of work in one transaction, so that nobody waits for an endless one.
 MOST_TOGETHER = 1000
+
+#: How long the thread lets work gather when more comes right after a commit, in seconds. A commit
+#: with much in it costs hardly more than one with little.
+LINGER = 0.002
 
 #: What fails a piece of work alone: a rule of the ledger, or a value that fits no column.
 _REFUSALS = (
@@ -239,6 +244,8 @@ class ThreadWriter:
         self._path, self._file = path, path.stat()
         self._refusal: Callable[[], LedgerError] | None = None
         self._gathered: list[_Queued] = []
+        #: When the thread last told its callers, on the monotonic clock.
+        self._woken = 0.0
         self._queue: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
         # A daemon, as a second signal must end the process within a second.
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
@@ -286,10 +293,13 @@ class ThreadWriter:
             open_for_more = self._gather(batch)
             if batch:
                 _wake(batch, self._write(batch))
+                self._woken = time.monotonic()
 
     def _gather(self, batch: list[_Queued]) -> bool:
         """Wait for work and take all there is; False when the end was asked for."""
         items = self._queue.get()
+        if items is not None and time.monotonic() - self._woken < LINGER:
+            time.sleep(LINGER)
         while items is not None:
             batch.extend(items)
             if len(batch) >= MOST_TOGETHER:

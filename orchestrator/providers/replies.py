@@ -97,6 +97,8 @@ def amount(value: object) -> float | None:
 
 def clean(text: str) -> str:
     """A provider's text made safe to show and store: no control characters, one line, cut."""
+    if text.isidentifier() and text.isascii() and len(text) <= LONGEST_TEXT:
+        return text
     kept = "".join(
         " " if unicodedata.category(char)[0] in "CZ" else char for char in text[: LONGEST_TEXT * 2]
     )

@@ -1,8 +1,9 @@
 """Blocking work on a run folder's disk, off the event loop and in batches.
 
-What one turn of the event loop brings, and what comes while all hands are full, is handed over
-together: a thread does it piece by piece, then makes the names durable that it gave, each folder
-once, and wakes the loop once.
+What comes within a moment, and what comes while a hand is busy, is handed over together: a thread
+does it piece by piece, then makes the names durable that it gave, each folder once, and wakes the
+loop once. One hand serves a quick disk, since threads get in each other's way; where it takes long,
+others help.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Batches under way at once: files that are synced side by side become durable faster.
+#: Batches under way at once: on a slow disk, files that are synced side by side are durable sooner.
 HANDS = 4
+#: How long work waits for more of its kind before a hand takes it, in seconds.
+LINGER = 0.002
+#: How long work waits for a busy hand before another one takes it, in seconds.
+PATIENCE = 0.005
 
 
 @dataclass(slots=True)
@@ -32,7 +37,8 @@ class _Piece:
     arguments: tuple[object, ...]
     #: The folder in which the work gives a name.
     names: Path | None
-    waiter: asyncio.Future[Any]
+    #: None where nobody waits for it.
+    waiter: asyncio.Future[Any] | None
     value: Any = None
     error: BaseException | None = None
 
@@ -43,6 +49,8 @@ class Disk:
     def __init__(self) -> None:
         self._gathered: list[_Piece] = []
         self._busy = 0
+        #: When what was gathered is handed over, unless a hand is free before.
+        self._due: asyncio.Handle | None = None
 
     async def do(self, work: Callable[..., T], *arguments: object, names: Path | None = None) -> T:
         """Do blocking work in a thread, and return or raise what came of it.
@@ -52,41 +60,56 @@ class Disk:
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        if not self._gathered:
-            loop.call_soon(self._hand_over)
         self._gathered.append(_Piece(work, arguments, names, waiter))
+        if self._due is None:
+            wait = PATIENCE if self._busy else LINGER
+            self._due = loop.call_later(wait, self._hand_over)
         return await waiter
 
+    def leave(self, work: Callable[..., object], *arguments: object) -> None:
+        """Have blocking work done along with what comes next, if anything does.
+
+        Nobody hears what comes of it: it has to be such that a later run can do it too.
+        """
+        self._gathered.append(_Piece(work, arguments, None, None))
+
     def _hand_over(self) -> None:
-        """Give every free hand its share of what was gathered."""
-        waiting = [piece for piece in self._gathered if not piece.waiter.done()]
-        while waiting and self._busy < HANDS:
-            share = -(-len(waiting) // (HANDS - self._busy))
-            batch, waiting = waiting[:share], waiting[share:]
-            self._busy += 1
-            loop = asyncio.get_running_loop()
-            done: asyncio.Future[None]
-            try:
-                done = loop.run_in_executor(None, _work_off, batch)
-            except RuntimeError as error:  # no thread can be started
-                done = loop.create_future()
-                done.set_exception(error)
-            done.add_done_callback(partial(self._answer, batch))
-        self._gathered = waiting
+        """Give a hand all that was gathered; while all are busy it waits for the first."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if self._busy == HANDS:
+            return
+        batch = [
+            piece for piece in self._gathered if piece.waiter is None or not piece.waiter.done()
+        ]
+        self._gathered = []
+        if not batch:
+            return
+        self._busy += 1
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None]
+        try:
+            done = loop.run_in_executor(None, _work_off, batch)
+        except RuntimeError as error:  # no thread can be started
+            done = loop.create_future()
+            done.set_exception(error)
+        done.add_done_callback(partial(self._answer, batch))
 
     def _answer(self, batch: Sequence[_Piece], done: asyncio.Future[None]) -> None:
         """Tell those who wait, and take up what came meanwhile."""
         self._busy -= 1
         failure = asyncio.CancelledError() if done.cancelled() else done.exception()
         for piece in batch:
-            if piece.waiter.done():
+            if piece.waiter is None or piece.waiter.done():
                 continue
             error = piece.error or failure
             if error is None:
                 piece.waiter.set_result(piece.value)
             else:
                 piece.waiter.set_exception(error)
-        self._hand_over()
+        if any(piece.waiter is not None for piece in self._gathered):
+            self._hand_over()
 
 
 def _work_off(batch: Sequence[_Piece]) -> None:

@@ -115,16 +115,11 @@ class LocalStorage:
         return _stored(target, whole)
 
     def settle(self, stored: StoredFile) -> None:
-        """Drop the second name of a stored file, now that the ledger has it. Blocks briefly."""
+        """Drop the second name of a stored file, as the ledger has it now; soon, or by `sweep`."""
         part = self._unsettled.pop(stored.path, None)
         if part is not None:
             self._parts.discard(part.name)
-            try:
-                part.unlink()
-            except FileNotFoundError:
-                return
-            except OSError as error:
-                raise disk_error(error, part) from error
+            self._disk.leave(paths.drop_twin, part)
 
     async def _download(
         self, url: str, part: Part, final: Path, resume: Resume | None, client: Downloads

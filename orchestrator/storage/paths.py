@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -135,8 +136,15 @@ def drop_twins(folder: Path, kept: set[Path]) -> None:
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)
-            if path.suffix == ".part" and path not in kept and path.lstat().st_nlink > 1:
-                path.unlink()
+            if path.suffix == ".part" and path not in kept:
+                drop_twin(path)
+
+
+def drop_twin(path: Path) -> None:
+    """Remove a name of a file that has another one; any other file, or none, is left alone."""
+    with suppress(FileNotFoundError):
+        if path.lstat().st_nlink > 1:
+            path.unlink()
 
 
 def same_file(one: Path, other: Path) -> bool:

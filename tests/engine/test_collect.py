@@ -92,15 +92,15 @@ class Work:
                 self.looks += 1
                 collector.add(attempt, urls)
 
-            collector = Collector(account, LocalStorage(self.folder), client, look_again)
+            store = LocalStorage(self.folder)
+            collector = Collector(account, store, client, look_again)
             account.run.opened()
             collector.add(reopened(self.bench.row()), urls)
-            account.run.tasks.start_soon(collector.run)
             with anyio.fail_after(20):
                 await account.run.idle()
             self.tally = account.run.tally
             assert account.backlog == 0
-        collector.close()
+            await store.sweep()
 
     def files(self):
         """What is in the run folder."""

@@ -430,6 +430,35 @@ def test_a_create_counts_in_its_window_from_its_sending_however_late_its_reply()
     assert times[-1] - times[0] < 120
 
 
+def test_an_answer_and_what_follows_from_it_are_durable_in_one_step():
+    bench = Bench()
+    steps = []
+    record = bench.ledger.record
+
+    async def watched(*events):
+        await record(*events)
+        steps.append([event.kind for event in events])
+
+    bench.ledger.record = watched
+    bench.run(manifest([spec(1)]))
+    assert steps[:2] == [["intent"], ["reply", "accepted"]]
+
+
+@KINDS
+def test_an_answer_that_cannot_be_read_is_kept_all_the_same(name):
+    class Unreadable(type(Bench().providers[name])):
+        def read_create(self, reply):
+            raise ZeroDivisionError("a defect")
+
+    bench = Bench()
+    bench.providers[name] = Unreadable()
+    bench.wires[name].creates.append(made(name, "told_77"))
+    assert bench.run(manifest([spec(1, name)])).exit_code() == 3
+    assert bench.kinds() == ["intent", "reply", "unread"]
+    assert bench.row().state is State.SUBMITTING
+    assert "told_77" in bench.row().attempt.reply
+
+
 @KINDS
 @pytest.mark.parametrize("file_fails", [False, True])
 def test_an_answer_that_the_ledger_cannot_take_is_kept_elsewhere_and_in_the_log(name, file_fails):

@@ -52,8 +52,7 @@ POINTS: tuple[Point, ...] = (
     Point("the create has left", ("create sent",)),
     Point("the reply is there, unread", ("create answered",)),
     Point("the reply is read", ("create read",)),
-    *at("the raw reply is durable", "commit reply"),
-    *at("`submitted` is durable", "commit accepted"),
+    *at("the raw reply and `submitted` are durable", "commit accepted"),
     Point("a poll's answer is there, unread", ("poll answered",), occurrences=1),
     *at("`generated` is durable", "commit generated"),
     Point("the video is there, unread", ("download answered",)),
@@ -87,11 +86,6 @@ POINTS: tuple[Point, ...] = (
         ("create sent", "create sent"),
         occurrences=1,
         kinds=(KEYED,),
-    ),
-    Point(
-        "recovery: a kept reply is acted on",
-        ("commit reply after", "commit accepted before"),
-        occurrences=1,
     ),
     Point(
         "recovery: before a named video is `stored`",

@@ -156,11 +156,13 @@ class Connection(sqlite3.Connection):
     def _committing(self, commit: Callable[[], Any]) -> Any:
         events = list(self._events)
         self._events.clear()
-        # A reply that is acted on has to be durable by then.
-        self._trap.saw([row for kind, row in events if kind == "accepted"])
+        replied = [row for kind, row in events if kind == "reply"]
+        # A reply that is acted on is durable by then, or becomes so with what is done about it.
+        accepted = [row for kind, row in events if kind == "accepted"]
+        self._trap.saw([row for row in accepted if row not in replied])
         self._tell(events, "before")
         outcome = commit()
-        self._trap.saw([row for kind, row in events if kind == "reply"])
+        self._trap.saw(replied)
         self._tell(events, "after")
         return outcome
 

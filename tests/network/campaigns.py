@@ -77,13 +77,15 @@ class Folder:
         keys = {name: Key(CANARY, "here", self._origin(name)) for name in names}
         async with opened(keys, what.limits, catalog, clock) as accesses:
             run = Run(self.ledger, budget, clock, journal, Tally(), anyio.create_task_group())
-            campaign = Campaign(run, plan, LocalStorage(self.path), accesses, grace=10.0)
+            store = LocalStorage(self.path)
+            campaign = Campaign(run, plan, store, accesses, grace=10.0)
             with anyio.fail_after(86_400):
                 async with anyio.create_task_group() as tasks:
                     if beside is not None:
                         tasks.start_soon(beside, campaign)
                     tally = await campaign.run()
                     tasks.cancel_scope.cancel()
+            await store.sweep()
         return tally
 
     def _origin(self, name: str) -> Origin:

@@ -57,6 +57,7 @@ async def test_a_video_is_stored_with_its_hash_and_what_it_says_of_itself(
     data = host.data = request.getfixturevalue(name)
     stored = await fetch(storage, host, client)
     storage.settle(stored)
+    await storage.sweep()
     assert (run_folder / TARGET).read_bytes() == data
     assert (stored.path, stored.bytes) == (TARGET, len(data))
     assert stored.sha256 == hashlib.sha256(data).hexdigest()
@@ -101,6 +102,7 @@ async def test_cuts_at_random_offsets_cost_little_and_the_bytes_are_the_sources(
     assert stored.sha256 == hashlib.sha256(data).hexdigest()
     assert host.body_bytes <= 1.2 * len(data)
     storage.settle(stored)
+    await storage.sweep()
     assert files(run_folder) == [TARGET]
 
 
@@ -396,6 +398,7 @@ async def test_a_run_that_died_before_its_ledger_had_the_file_does_not_fetch_it_
     assert second == first
     assert host.connections == 1
     again.settle(second)
+    await again.sweep()
     assert files(run_folder) == [TARGET]
 
 
@@ -420,6 +423,7 @@ async def test_another_file_is_never_overwritten_and_the_next_name_needs_no_down
         await fetch(storage, host, client)
     stored = await fetch(storage, host, client, target="videos/grid/cup.2.mp4")
     storage.settle(stored)
+    await storage.sweep()
     assert (run_folder / TARGET).read_bytes() == mine(data)
     assert (run_folder / stored.path).read_bytes() == data
     assert host.connections == 1
@@ -547,6 +551,7 @@ async def test_a_whole_part_whose_sync_failed_is_fetched_again(
 async def test_a_folder_that_vanished_is_a_disk_error(storage, host, client, run_folder):
     stored = await fetch(storage, host, client)
     storage.settle(stored)
+    await storage.sweep()
     (run_folder / TARGET).unlink()
     (run_folder / TARGET).parent.rmdir()
     with pytest.raises(DiskError):

@@ -145,6 +145,7 @@ async def test_a_sweep_leaves_what_the_ledger_does_not_have_yet(storage, host, c
     await storage.sweep()
     assert len(files(run_folder)) == 2
     storage.settle(stored)
+    await storage.sweep()
     assert files(run_folder) == ["videos/a.mp4"]
 
 
