@@ -11,6 +11,7 @@ import asyncio
 import os
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
@@ -122,6 +123,9 @@ class Transport:
             raise CredentialsError(f"the key of {origin.site} {trouble}: copy it again")
         self._origin = origin
         self._authorization = f"Bearer {credential}"
+        # How the key is recognized where a service repeats it; JSON may escape a slash.
+        spellings = {credential, credential.replace("/", "\\/")}
+        self._spellings = spellings if len(credential) >= SHORTEST_SECRET else set()
         self._reuse = reuse
         self._connect_timeout = connect_timeout
         self._create_timeout = aiohttp.ClientTimeout(total=create_timeout, connect=connect_timeout)
@@ -185,7 +189,7 @@ class Transport:
                 data=request.body,
                 headers=self._headers(request),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout, connect=self._connect_timeout),
+                timeout=_timeout(timeout, self._connect_timeout),
             ) as response:
                 return self._without_key(await _reply(response))
         except (aiohttp.ClientError, OSError) as error:
@@ -213,14 +217,11 @@ class Transport:
 
     def _without_key(self, reply: Reply) -> Reply:
         """The reply without this account's key, which some services repeat in their errors."""
-        key = self._authorization.removeprefix("Bearer ")
-        if len(key) < SHORTEST_SECRET:
-            return reply
-        escaped = key.replace("/", "\\/")
-        body = reply.body
-        for spelling in {key.encode(), escaped.encode()}:
-            body = body.replace(spelling, b"[key]")
-        headers = {name: value.replace(key, "[key]") for name, value in reply.headers.items()}
+        body, headers = reply.body, reply.headers
+        for spelling in self._spellings:
+            body = body.replace(spelling.encode(), b"[key]")
+            if any(spelling in value for value in headers.values()):
+                headers = {name: text.replace(spelling, "[key]") for name, text in headers.items()}
         return Reply(reply.status, headers, body)
 
     def _url(self, path: str) -> URL:
@@ -270,6 +271,11 @@ def _session(
     )
 
 
+@lru_cache(maxsize=16)
+def _timeout(total: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, connect=connect)
+
+
 async def _note_headers(
     _session: aiohttp.ClientSession,
     context: SimpleNamespace,
@@ -290,7 +296,7 @@ async def _reply(response: aiohttp.ClientResponse) -> Reply:
     """A whole reply. Raises Lost for a body that is too large or cannot be decoded."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         size += len(chunk)
         if size > BODY_CAP:
             raise Lost(f"the reply is larger than {BODY_CAP} bytes")

@@ -59,6 +59,8 @@ class LocalStorage:
         self._byte_cap = byte_cap
         #: Folders that were made or checked, so that each is looked at once.
         self._folders: set[PurePosixPath] = set()
+        #: Absolute folders by the text before a target's name.
+        self._known: dict[str, Path] = {}
         #: The second name of each file that is stored and not settled.
         self._unsettled: dict[str, Path] = {}
         self._disk = Disk()
@@ -86,9 +88,8 @@ class LocalStorage:
         Raises Expired, Transient, Invalid, Taken (the target is another file), NoRoom or
         DiskError; UsageError for a target outside the run folder.
         """
-        where = paths.relative(target)
-        await self._folder(where.parent)
-        final = self._root / where
+        folder, name = await self._place(target)
+        final = folder / name
         digest = _part_digest(url, part_id)
 
         def write_beside(whole: Whole) -> None:
@@ -96,16 +97,17 @@ class LocalStorage:
                 text = _lines(describe(_stored(target, whole)))
                 _write_in_one_step(final.with_suffix(".json"), text)
 
-        part = Part(final.with_name(f".{digest}.part"), self._disk, write_beside)
-        found = part.find(final) if part.path.name in self._parts else NOTHING
-        self._parts.add(part.path.name)
+        part_name = f".{digest}.part"
+        part = Part(folder / part_name, self._disk, write_beside)
+        found = part.find(final) if part_name in self._parts else NOTHING
+        self._parts.add(part_name)
         try:
             if found.kind in ("linked", "whole"):
                 whole = await part.finish_found(final)
             else:
                 whole = await self._download(url, part, final, found.resume, client)
         except NotMedia as error:
-            kept = await self._quarantine(part, where, digest, error.reason)
+            kept = await self._quarantine(part, paths.relative(target), digest, error.reason)
             raise Invalid(error.reason, kept) from None
         except FileExistsError:
             raise Taken(target) from None
@@ -245,6 +247,18 @@ class LocalStorage:
         sidecar = old.with_suffix(".json")
         if os.path.lexists(sidecar):
             sidecar.replace(new.with_suffix(".json"))
+
+    async def _place(self, target: str) -> tuple[Path, str]:
+        """The folder of a target, made and checked, and the target's name in it."""
+        text, _, name = target.rpartition("/")
+        folder = self._known.get(text)
+        if folder is None or not paths.is_plain(name):
+            where = paths.relative(target)
+            await self._folder(where.parent)
+            folder, name = self._root / where.parent, where.name
+            if str(where.parent) == text:
+                self._known[text] = folder
+        return folder, name
 
     async def _folder(self, path: PurePosixPath) -> None:
         """Make or check a folder of the run folder, once."""

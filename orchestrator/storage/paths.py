@@ -20,6 +20,7 @@ from orchestrator.storage.outcomes import disk_error
 #: Errors that say that a file system has no hard links, or not for this file.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _HASH_BLOCK = 1024 * 1024
 
 
@@ -29,6 +30,11 @@ def relative(text: str) -> PurePosixPath:
     if not path.parts or path.is_absolute() or ".." in path.parts or _FORBIDDEN.search(text):
         raise UsageError(f"not a path inside the run folder: {text!r}")
     return path
+
+
+def is_plain(name: str) -> bool:
+    """Whether a text is the name of a file in its folder, and nothing else."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def make_folder(root: Path, path: PurePosixPath) -> None:
