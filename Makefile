@@ -42,7 +42,7 @@ demo: .venv/runtime.stamp ## run the example campaign against the sandbox
 	@echo '  $(demo_run)/results.csv   the results, for a spreadsheet'
 	@echo '  $(demo_run)/ledger.db     the ledger; the same command again sends nothing'
 
-test: lint ## check everything: style, types, layers, schemas, tests
+test: lint .venv/editors.stamp ## check everything: style, types, layers, schemas, tests
 	$(bin)/orchestrator schemas --check
 	$(bin)/python -m pytest
 
@@ -55,14 +55,29 @@ soak: .venv/test.stamp ## kill -9 and simulate by the thousand (KILLS, RANDOM_KI
 	$(bin)/python -m tests.kill --repetitions $(KILLS) --random $(RANDOM_KILLS)
 	ORCHESTRATOR_SEEDS=$(SEEDS) $(bin)/python -m pytest tests/engine/test_simulation.py
 
+# What editors and others check manifests with; without it, the tests that drive it are skipped.
+editors := .venv/editors
+language_server := yaml-language-server@1.25.0
+schema_checker := check-jsonschema==0.39.0
+
+.venv/editors.stamp: Makefile | .venv/test.stamp
+	@rm -rf $(editors); mkdir -p $(editors); missing=; \
+	$(install) --target $(editors)/python $(schema_checker) 2>/dev/null || missing=$(schema_checker); \
+	npm install --prefix $(editors) --no-package-lock --no-save --no-audit --no-fund \
+	  --ignore-scripts --fetch-retries 1 $(language_server) >/dev/null 2>&1 || \
+	  missing="$(language_server) $$missing"; \
+	if [ -z "$$missing" ]; then touch $@; \
+	else echo "could not be installed, and its tests are skipped: $$missing"; fi
+
 lint: .venv/test.stamp ## check style, types and layers alone
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/lint-imports
 
-bench: .venv/runtime.stamp ## measure the engine against a bare loop, in turns
+bench: .venv/runtime.stamp ## measure the engine against a bare loop, and huge manifests
 	$(bin)/python -m benchmarks.throughput
+	$(bin)/python -m benchmarks.validation
 
 schemas: .venv/runtime.stamp ## derive the JSON Schemas in schemas/ from the tables again
 	$(bin)/orchestrator schemas --write schemas

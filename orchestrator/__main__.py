@@ -10,7 +10,7 @@ import traceback
 import click
 
 from orchestrator.cli import ReaderGone, cli
-from orchestrator.errors import ManifestError, OrchestratorError
+from orchestrator.errors import ManifestError, OrchestratorError, WrongTables
 
 #: Set to 1, it shows where an unforeseen error happened.
 TRACEBACK_VARIABLE = "ORCHESTRATOR_TRACEBACK"
@@ -68,11 +68,12 @@ def _aborted(error: click.Abort) -> int:
 
 
 def _words(error: OrchestratorError) -> str:
-    """An error's message; a manifest's problems stand one a line, as `validate` shows them."""
-    if not isinstance(error, ManifestError):
+    """An error's message; problems at places stand one a line, as `validate` shows them."""
+    if not isinstance(error, ManifestError | WrongTables):
         return f"error: {error}"
     number = len(error.problems)
-    end = f"{number} problem{'s' if number != 1 else ''} in the manifest. Nothing was sent."
+    where = "the manifest" if isinstance(error, ManifestError) else "own tables"
+    end = f"{number} problem{'s' if number != 1 else ''} in {where}. Nothing was sent."
     return f"{error}\nerror: {end}"
 
 

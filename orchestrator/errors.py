@@ -4,6 +4,7 @@
     ├── UsageError               2  the command or its input is wrong; nothing was sent
     │   ├── ManifestError        2  the manifest has problems, each with its position
     │   ├── CatalogError         2  a parameter table is wrong
+    │   │   └── WrongTables      2  own tables have problems, each with its position
     │   └── PlanDrift            2  a saved plan no longer matches what would be sent
     ├── CredentialsError         6  a key is missing, or may not go where it would go
     └── StorageError             7  the disk or the ledger
@@ -46,6 +47,14 @@ class ManifestError(UsageError):
 
 class CatalogError(UsageError):
     """A parameter table is missing or wrong."""
+
+
+class WrongTables(CatalogError):
+    """Own tables are wrong; `problems` holds all of them, in the order of the files."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
 
 
 class PlanDrift(UsageError):

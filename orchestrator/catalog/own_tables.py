@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from orchestrator.catalog.nodes import TableFault, parse
 from orchestrator.catalog.spec import Catalog
 from orchestrator.catalog.tables import read_table, shipped
-from orchestrator.errors import CatalogError, UsageError
+from orchestrator.errors import UsageError, WrongTables
 from orchestrator.jobs import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from orchestrator.catalog.spec import Model
 
@@ -27,14 +27,6 @@ FOLDER = "models"
 
 #: The largest file that is read as a table, in bytes.
 _LARGEST = 1_000_000
-
-
-class WrongTables(CatalogError):
-    """Tables of a folder are wrong; `problems` holds all of them, in the order of the files."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
 
 
 def tables_folder(
@@ -55,31 +47,35 @@ def tables_folder(
     return default if default is not None and default.is_dir() else None
 
 
-def catalog_with(folder: Path | None) -> Catalog:
+def catalog_with(folder: Path | None, providers: Collection[str] = ()) -> Catalog:
     """The shipped tables, and those of a folder in addition or in their place.
 
-    Raises WrongTables with every problem of every table.
+    A table's provider is one of `providers`; where these are left out, any. Raises WrongTables
+    with every problem of every table.
     """
     if folder is None:
         return shipped()
-    models, problems = check_folder(folder)
+    models, problems = check_folder(folder, providers)
     if problems:
         raise WrongTables(problems)
     merged = {**shipped().models, **{model.name: model for model in models}}
     return Catalog(dict(sorted(merged.items())))
 
 
-def check_folder(folder: Path) -> tuple[tuple[Model, ...], tuple[Problem, ...]]:
+def check_folder(
+    folder: Path, providers: Collection[str] = ()
+) -> tuple[tuple[Model, ...], tuple[Problem, ...]]:
     """The models that a folder's tables describe, and all that is wrong with the tables.
 
-    Files whose names end with `.yaml` are tables; hidden ones are not.
+    Files whose names end with `.yaml` are tables; hidden ones are not. `providers` as of
+    `catalog_with`.
     """
     models: dict[str, Model] = {}
     problems: list[Problem] = []
     for file in sorted(folder.glob("*.yaml")):
         if file.name.startswith(".") or not file.is_file():
             continue
-        found = check_table(file)
+        found = check_table(file, providers)
         if isinstance(found, tuple):
             problems += found
         elif found.name in models:
@@ -90,13 +86,18 @@ def check_folder(folder: Path) -> tuple[tuple[Model, ...], tuple[Problem, ...]]:
     return tuple(models.values()), tuple(problems)
 
 
-def check_table(file: Path) -> Model | tuple[Problem, ...]:
-    """The model that a table describes, or all that is wrong with it, in the file's order."""
-    from orchestrator.catalog.table_problems import schema_problems
+def check_table(file: Path, providers: Collection[str] = ()) -> Model | tuple[Problem, ...]:
+    """The model that a table describes, or all that is wrong with it, in the file's order.
+
+    `providers` as of `catalog_with`.
+    """
+    from orchestrator.catalog.table_problems import provider_problems, schema_problems
 
     try:
         text = _text(file)
-        return schema_problems(parse(text, str(file))) or read_table(text, str(file))
+        root = parse(text, str(file))
+        problems = provider_problems(root, providers) + schema_problems(root)
+        return problems or read_table(text, str(file))
     except TableFault as fault:
         return (fault.problem,)
 

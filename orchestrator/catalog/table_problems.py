@@ -10,7 +10,7 @@ from orchestrator.catalog.suggest import nearest
 from orchestrator.jobs import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from jsonschema.exceptions import ValidationError
 
@@ -45,6 +45,17 @@ def schema_problems(root: Node) -> tuple[Problem, ...]:
         for problem in _problems(error, root)
     }
     return tuple(found[place] for place in sorted(found))
+
+
+def provider_problems(root: Node, providers: Collection[str]) -> tuple[Problem, ...]:
+    """The provider of a table that is none of these; any will do where there are none."""
+    node = root.value.get("provider") if isinstance(root.value, dict) else None
+    if node is None or not isinstance(node.value, str) or not providers or node.value in providers:
+        return ()
+    guess = nearest(node.value, providers)
+    hint = f"did you mean `{guess}`?" if guess else f"known are {', '.join(providers)}"
+    message = f"no provider is called `{node.value}`"
+    return (_problem(node, "unknown-provider", message, hint),)
 
 
 def typed(node: Node) -> object:

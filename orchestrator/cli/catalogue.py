@@ -43,13 +43,61 @@ def catalog_for(beside: Path) -> Catalog:
     A call reads a folder once, so that it works with the same tables from its beginning to its
     end. Raises UsageError for a folder that is not there, WrongTables for tables that are wrong.
     """
-    from orchestrator.catalog.own_tables import catalog_with, tables_folder
+    from orchestrator.catalog.own_tables import catalog_with
 
-    context = click.get_current_context(silent=True)
-    meta = {} if context is None else context.meta
-    folder = tables_folder(meta.get(_NAMED), os.environ, beside)
-    read: dict[Path | None, Catalog] = meta.setdefault(_READ, {})
+    folder = folder_for(beside)
+    read: dict[Path | None, Catalog] = _meta().setdefault(_READ, {})
     place = None if folder is None else folder.absolute()
     if place not in read:
-        read[place] = catalog_with(folder)
+        read[place] = catalog_with(folder, _providers() if folder is not None else ())
     return read[place]
+
+
+def folder_for(beside: Path) -> Path | None:
+    """The folder of own tables that `catalog_for` reads; None where there is none.
+
+    Raises UsageError for a folder that was named and is not there.
+    """
+    from orchestrator.catalog.own_tables import tables_folder
+
+    return tables_folder(_meta().get(_NAMED), os.environ, beside)
+
+
+def named_folder() -> Path | None:
+    """The folder that `--models` or the environment names, None where neither does."""
+    from orchestrator.catalog.own_tables import tables_folder
+
+    return tables_folder(_meta().get(_NAMED), os.environ, None)
+
+
+def name_unless_typed(folder: object) -> None:
+    """Go on as if `--models` named this folder, a text, where nobody typed it."""
+    meta = _meta()
+    if meta.get(_NAMED) is None and isinstance(folder, str):
+        meta[_NAMED] = Path(folder)
+
+
+def typed() -> list[str]:
+    """`--models DIR` as it was typed, for a command that goes on with this one."""
+    folder = _meta().get(_NAMED)
+    return [] if folder is None else ["--models", str(folder)]
+
+
+def as_seen_from(elsewhere: Path, beside: Path) -> list[str]:
+    """What makes a command that looks for tables `elsewhere` find those that lie `beside`."""
+    folder, other = folder_for(beside), folder_for(elsewhere)
+    if typed() or folder is None or (other is not None and other.samefile(folder)):
+        return typed()
+    return ["--models", str(folder)]
+
+
+def _meta() -> dict[str, Any]:
+    """What this call remembers; nothing is remembered outside a call."""
+    context = click.get_current_context(silent=True)
+    return {} if context is None else context.meta
+
+
+def _providers() -> tuple[str, ...]:
+    from orchestrator.providers.registry import names
+
+    return names()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import sqlite3
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from orchestrator.cli import catalogue
 from orchestrator.cli.access import check_key, find_key, origin_of
 from orchestrator.cli.editor_schema import schema_finding, stale_schema
 from orchestrator.errors import OrchestratorError
@@ -18,12 +20,13 @@ from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, examine, refuse_
 from orchestrator.plan.cost import amount
 from orchestrator.providers.base import Fault, PollTrouble
 from orchestrator.providers.registry import provider as find_provider
-from orchestrator.report.figures import size, span
+from orchestrator.report.figures import counted, size, span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.catalog.comparing import Compared
     from orchestrator.catalog.spec import Catalog
     from orchestrator.cli.access import Dotenv, Key
     from orchestrator.providers.base import Provider, Reply
@@ -86,7 +89,8 @@ def lying_schema(schema: Path, catalog: Catalog) -> list[Check]:
     what = schema_finding(schema, catalog)
     if what is None:
         return [Check("schema", f"{schema} is current")]
-    mend = f"write it again with: orchestrator schemas --write {schema.parent}"
+    words = shlex.join(["--write", str(schema.parent), *catalogue.typed()])
+    mend = f"write it again with: orchestrator schemas {words}"
     return [Check("schema", f"{schema} {what}; {mend}", finding=True)]
 
 
@@ -190,6 +194,52 @@ async def _knock(provider: Provider) -> tuple[list[Check], Mapping[str, str]]:
     except (aiohttp.ClientError, OSError) as error:
         raise translate(error, sent=False, site=origin.site) from None
     return [Check(provider.name, "answers; without a key more cannot be told")], headers
+
+
+async def listed(found: Found, catalog: Catalog, *, answers: bool) -> list[Check]:
+    """Whether the tables of a provider's models agree with its own list of them.
+
+    It is asked for where the provider `answers` and there is a key. Nothing where it has no list.
+    """
+    from orchestrator.catalog.comparing import compare
+    from orchestrator.cli.model_lists import ask_for_models, remember
+
+    provider, name = found.provider, f"{found.provider.name} models"
+    if provider.models() is None:
+        return []
+    if found.key is None:
+        return [Check(name, f"not compared: that takes a key{_compared_last(found)}")]
+    if not answers:
+        return [Check(name, f"not compared: nobody was asked{_compared_last(found)}")]
+    try:
+        listing = await ask_for_models(provider, found.key)
+    except OrchestratorError as error:
+        return [Check(name, str(error), finding=True)]
+    remember(provider, found.key, listing)
+    return [_agreement(name, compare(catalog, provider.name, listing))]
+
+
+def _agreement(name: str, compared: Sequence[Compared]) -> Check:
+    """How many tables agree with a list, and which do not."""
+    other = [one.model.partition("/")[2] for one in compared if one.found in ("differs", "gone")]
+    if other:
+        text = f"differ from the tables: {', '.join(other)}; see orchestrator models check"
+        return Check(name, text, finding=True)
+    unread = sum(one.found == "unread" for one in compared)
+    part = f", {unread} of them as far as the list tells" if unread else ""
+    agree = "agrees" if len(compared) == 1 else "agree"
+    return Check(name, f"{counted(len(compared), 'table')} {agree} with the list{part}")
+
+
+def _compared_last(found: Found) -> str:
+    """When the provider's list was last asked for, as the end of a sentence."""
+    from orchestrator.cli.model_lists import asked_on, last_list
+
+    try:
+        snapshot = last_list(found.provider, found.key)
+    except OrchestratorError:
+        return ""
+    return "" if snapshot is None else f"; the last list came {asked_on(snapshot)}"
 
 
 def clock(name: str, headers: Mapping[str, str]) -> list[Check]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
 
 if TYPE_CHECKING:
+    from orchestrator.catalog.spec import Catalog
     from orchestrator.cli.checkup import Check, Found
 
 #: How a line is marked, by whether somebody should do something.
@@ -20,6 +21,7 @@ _MARKS = {False: "ok", True: "problem"}
 @click.command("doctor")
 @click.argument("manifest", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--offline", is_flag=True, help="Leave out whether the providers can be reached.")
+@catalogue.option
 def doctor(manifest: Path | None, offline: bool) -> None:
     r"""Check keys, clock, disk and reachability.
 
@@ -31,7 +33,8 @@ def doctor(manifest: Path | None, offline: bool) -> None:
 
     With MANIFEST, every provider that it uses needs a key, and the `.env` beside it counts;
     without, one key is enough, and the `.env` here counts. Of a key only its source and last four
-    characters are shown. Exits 1 where something needs you.
+    characters are shown. Where a provider lists its models, their tables are compared with the
+    list, as `models check` does. Exits 1 where something needs you.
     """
     checks = anyio.run(_examine, manifest, offline)
     _print(checks)
@@ -39,23 +42,25 @@ def doctor(manifest: Path | None, offline: bool) -> None:
 
 
 async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
-    from orchestrator.catalog.tables import shipped
+    from orchestrator.catalog.spec import Catalog
     from orchestrator.cli import checkup
     from orchestrator.cli.access import read_dotenv
     from orchestrator.cli.editor_schema import SCHEMA_FILE
     from orchestrator.cli.wiring import tell_ignored
     from orchestrator.manifest.check import load
 
-    catalog = shipped()
+    catalog = catalogue.catalog_for(Path() if manifest is None else manifest.parent)
     if manifest is None:
         folder = disk = Path.cwd()
         ledger = []
-        names = list(catalog.providers())
+        names, used = list(catalog.providers()), catalog
         schemas = checkup.lying_schema(Path("schemas") / SCHEMA_FILE, catalog)
     else:
         loaded = load(manifest, catalog)
         folder, disk = loaded.path.parent, loaded.runs
         names = sorted({job.provider for job in loaded.jobs})
+        wanted = {f"{job.provider}/{job.model}" for job in loaded.jobs}
+        used = Catalog({name: catalog.models[name] for name in sorted(wanted)})
         schemas = checkup.named_schema(manifest, catalog)
         ledger = checkup.ledger(options.run_folder(loaded, run_dir=None, sandbox=False))
     dotenv = read_dotenv(folder)
@@ -63,18 +68,23 @@ async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
     found = [checkup.look_for_key(name, dotenv) for name in names]
     needed = manifest is not None or not any(one.key for one in found)
     keys = [checkup.key_check(one, needed=needed) for one in found]
-    reached = [] if offline else await _reach_all(found)
+    reached = await _reach_all(found, used, offline=offline)
     return [*checkup.machine(disk), *ledger, *schemas, *keys, *reached]
 
 
-async def _reach_all(found: list[Found]) -> list[Check]:
-    """Reach all providers at once; their checks stand in the order of `found`."""
+async def _reach_all(found: list[Found], catalog: Catalog, *, offline: bool) -> list[Check]:
+    """Reach all providers at once, unless `offline`; their checks stand in the order of `found`.
+
+    `catalog` holds the models whose tables are compared with the providers' lists.
+    """
     from orchestrator.cli import checkup
 
     checks: dict[str, list[Check]] = {}
 
     async def reach(one: Found) -> None:
-        checks[one.provider.name] = await checkup.reach(one)
+        reached = [] if offline else await checkup.reach(one)
+        answers = not offline and not any(check.finding for check in reached)
+        checks[one.provider.name] = reached + await checkup.listed(one, catalog, answers=answers)
 
     async with anyio.create_task_group() as tasks:
         for one in found:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
+from orchestrator.cli import catalogue
 from orchestrator.jobs import Problem
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def stale_schema(path: Path, catalog: Catalog) -> list[Problem]:
     what = schema_finding(schema, catalog)
     if what is None:
         return []
-    hint = f"write it again with: orchestrator schemas --write {schema.parent}"
+    words = shlex.join(catalogue.as_seen_from(schema.parent.parent, path.parent))
+    hint = f"write it again with: orchestrator schemas --write {schema.parent} {words}".rstrip()
     return [Problem(str(path), line, column, "", "stale-schema", f"{name} {what}", hint)]
 
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import catalogue
 from orchestrator.cli.editor_schema import SCHEMA_FILE
 from orchestrator.errors import DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestrator.catalog.spec import Catalog
 
 #: Each file of a new folder, and the package's file that it is made from.
 _FILES = {
@@ -31,6 +34,7 @@ _FILES = {
     default=Path(),
     type=click.Path(path_type=Path, file_okay=False),
 )
+@catalogue.option
 def init(folder: Path) -> None:
     r"""Write a first manifest and what belongs to it.
 
@@ -44,8 +48,9 @@ def init(folder: Path) -> None:
     """
     from orchestrator.cli.output import say, tell
 
+    catalog = catalogue.catalog_for(folder)
     try:
-        for path, written in _files(folder):
+        for path, written in _files(folder, catalog):
             if written:
                 say(str(path))
             else:
@@ -56,18 +61,18 @@ def init(folder: Path) -> None:
         ) from error
     manifest = shlex.quote(os.fspath(folder / "manifest.yaml"))
     tell("Next, without a key and without spending anything:")
-    for command in ("validate", "plan"):
-        tell(f"  orchestrator {command} {manifest}")
-    tell(f"  orchestrator run {manifest} --sandbox")
+    words = shlex.join(catalogue.typed())
+    for command, option in (("validate", ""), ("plan", ""), ("run", "--sandbox")):
+        tell("  " + " ".join(filter(None, ("orchestrator", command, manifest, option, words))))
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
+def _files(folder: Path, catalog: Catalog) -> Iterator[tuple[Path, bool]]:
     """Write what is not there; each file, and whether it was written."""
     folder.mkdir(parents=True, exist_ok=True)
     starter = resources.files("orchestrator.cli") / "starter"
     for name, source in _FILES.items():
         yield folder / name, _write_new(folder / name, (starter / source).read_text("utf-8"))
-    yield _schemas(folder / "schemas")
+    yield _schemas(folder / "schemas", catalog)
 
 
 def _write_new(path: Path, text: str) -> bool:
@@ -80,16 +85,15 @@ def _write_new(path: Path, text: str) -> bool:
     return True
 
 
-def _schemas(folder: Path) -> tuple[Path, bool]:
+def _schemas(folder: Path, catalog: Catalog) -> tuple[Path, bool]:
     """Write all schemas to a new folder, or that of manifests to one that is there."""
     from orchestrator.catalog.schema import manifest_schema, write_schemas
-    from orchestrator.catalog.tables import shipped
 
     path = folder / SCHEMA_FILE
     if not os.path.lexists(folder):
-        write_schemas(folder, shipped())
+        write_schemas(folder, catalog)
         return path, True
     import json
 
-    text = json.dumps(manifest_schema(shipped()), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(manifest_schema(catalog), indent=2, ensure_ascii=False) + "\n"
     return path, _write_new(path, text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import catalogue, options
+from orchestrator.cli.check_models import check_models
 from orchestrator.cli.import_page import import_page
 from orchestrator.errors import UsageError
 
@@ -30,12 +31,14 @@ def models() -> None:
       orchestrator models show sora-2-pro
       orchestrator models schema rivya/hailuo-pro
       orchestrator models import sora-3.txt --out models/sora-3.yaml
+      orchestrator models check
 
     Own tables count too: those of --models, of $ORCHESTRATOR_MODELS, or of models/ where you are.
     """
 
 
 models.add_command(import_page)
+models.add_command(check_models)
 
 
 @models.command("list")

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from orchestrator.errors import ManifestError, UsageError
+from orchestrator.cli import catalogue
+from orchestrator.errors import ManifestError, UsageError, WrongTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.jobs import Problem
+    from orchestrator.manifest.heading import Heading
     from orchestrator.manifest.model import Manifest
 
 #: A command's function.
@@ -26,9 +28,10 @@ _LEDGER = "ledger.db"
 
 
 def target(function: F) -> F:
-    """Add `--run-dir` and `--sandbox`: which run folder belongs to a manifest."""
+    """Add `--run-dir`, `--sandbox` and `--models`: a manifest's run folder and tables."""
     return _all(
         function,
+        catalogue.option,
         click.option(
             "--run-dir",
             type=click.Path(path_type=Path, file_okay=False),
@@ -65,14 +68,15 @@ def selection(function: F) -> F:
 def json(function: F) -> F:
     """Add `--json`, which reaches the command as `as_json`.
 
-    Where a manifest has problems, stdout then holds what `validate --json` would print.
+    Where a manifest or own tables have problems, stdout then holds what `validate --json` would
+    print.
     """
 
     @wraps(function)
     def call(*arguments: Any, as_json: bool, **options: Any) -> object:  # noqa: ANN401 - click's
         try:
             return function(*arguments, as_json=as_json, **options)
-        except ManifestError as error:
+        except (ManifestError, WrongTables) as error:
             if as_json:
                 print_problems(error.problems)
             raise
@@ -124,7 +128,7 @@ class Target:
     settings: Path
 
 
-def run_folder(manifest: Manifest, *, run_dir: Path | None, sandbox: bool) -> Path:
+def run_folder(manifest: Manifest | Heading, *, run_dir: Path | None, sandbox: bool) -> Path:
     """The run folder of a manifest: `--run-dir`, else its campaign's below `runs`."""
     if run_dir is not None:
         return run_dir.absolute()
@@ -166,10 +170,18 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
 
 
 def _folder_of(path: Path, run_dir: Path | None, *, sandbox: bool) -> Path:
-    from orchestrator.catalog.tables import shipped
+    """The run folder of a manifest, whose jobs are only read where that is the way to tell."""
+    from orchestrator.manifest.heading import read_heading
+
+    heading = read_heading(path)
+    if heading is not None:
+        folder = run_folder(heading, run_dir=run_dir, sandbox=sandbox)
+        if has_ledger(folder):
+            return folder
     from orchestrator.manifest.check import load
 
-    return run_folder(load(path, shipped()), run_dir=run_dir, sandbox=sandbox)
+    manifest = load(path, catalogue.catalog_for(path.parent))
+    return run_folder(manifest, run_dir=run_dir, sandbox=sandbox)
 
 
 def typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
@@ -179,7 +191,7 @@ def typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
         words += ["--run-dir", str(run_dir)]
     if sandbox:
         words.append("--sandbox")
-    return shlex.join(words)
+    return shlex.join([*words, *catalogue.typed()])
 
 
 def _no_ledger(run: Path, folder: Path, words: str) -> str:

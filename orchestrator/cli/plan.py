@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
 from orchestrator.errors import DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.catalog.spec import Catalog
     from orchestrator.ledger.store import Row, Spend
     from orchestrator.manifest.model import Manifest
     from orchestrator.plan.plan import Plan
@@ -68,7 +69,7 @@ def plan(
     Nothing is sent, and nothing is written but the saved plan. No key is needed. Exits 5 where
     the budget does not allow all of it.
     """
-    from orchestrator.catalog.tables import shipped
+    from orchestrator.cli.gone_models import with_gone_models
     from orchestrator.cli.plan_page import print_plan, print_requests, tell_warnings
     from orchestrator.cli.selected import tell_unmatched
     from orchestrator.manifest.check import load
@@ -76,9 +77,12 @@ def plan(
     from orchestrator.plan.selection import parse
 
     selection = parse(select, limit)
-    loaded = load(manifest, shipped())
+    catalog = catalogue.catalog_for(manifest.parent)
+    loaded = load(manifest, catalog)
+    if not sandbox:
+        loaded = with_gone_models(manifest, loaded)
     folder = options.run_folder(loaded, run_dir=run_dir, sandbox=sandbox)
-    outlook = look(loaded, folder, selection)
+    outlook = look(loaded, catalog, folder, selection)
     document = plan_document(outlook.plan, outlook.rows, outlook.spend, outlook.attempts_made)
     tell_warnings(outlook.plan)
     tell_unmatched(selection, outlook.plan)
@@ -90,24 +94,24 @@ def plan(
             print_requests(_requests(outlook.plan))
     if save is not None:
         given = {"sandbox": sandbox, "run_dir": run_dir, "select": list(select), "limit": limit}
+        given["models"] = catalogue.named_folder()
         _save(outlook.plan, save, given)
     raise SystemExit(0 if document["budget"]["fits"] else DOES_NOT_FIT)
 
 
-def look(manifest: Manifest, folder: Path, selection: Selection) -> Outlook:
+def look(manifest: Manifest, catalog: Catalog, folder: Path, selection: Selection) -> Outlook:
     """The plan of a manifest against its run folder, which is only read, and need not exist."""
-    from orchestrator.catalog.tables import shipped
     from orchestrator.ledger.opening import LEDGER_FILE, refuse_lost
     from orchestrator.ledger.sqlite import read_ledger
     from orchestrator.plan.plan import make_plan
 
     if not options.has_ledger(folder):
         refuse_lost(folder / LEDGER_FILE)
-        return Outlook(make_plan(manifest, shipped(), (), selection), (), {}, 0)
+        return Outlook(make_plan(manifest, catalog, (), selection), (), {}, 0)
     with read_ledger(folder) as ledger:
         rows = list(ledger.rows())
         spend, attempts_made = ledger.spend(), ledger.attempts_made()
-    return Outlook(make_plan(manifest, shipped(), rows, selection), rows, spend, attempts_made)
+    return Outlook(make_plan(manifest, catalog, rows, selection), rows, spend, attempts_made)
 
 
 def _requests(made: Plan) -> list[dict[str, Any]]:
@@ -120,6 +124,7 @@ def _print_document(document: dict[str, Any], made: Plan, *, requests: bool) -> 
     from orchestrator.cli.output import plain_numbers, print_json
 
     printed = plain_numbers(document)
+    printed["warnings"] = [asdict(warning) for warning in made.manifest.warnings]
     print_json({**printed, "requests": _requests(made)} if requests else printed)
 
 
@@ -130,8 +135,10 @@ def _save(made: Plan, path: Path, given: Mapping[str, Any]) -> None:
     from orchestrator.cli.output import tell
     from orchestrator.plan.document import save
 
-    run_dir = given["run_dir"]
-    absolute = {**given, "run_dir": str(run_dir.absolute()) if run_dir is not None else None}
+    absolute = {
+        name: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in given.items()
+    }
     try:
         save(made, path, absolute)
     except OSError as error:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
 from orchestrator.errors import OrchestratorError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from orchestrator.catalog.spec import Catalog
     from orchestrator.ledger.rebuild import Rebuilt
     from orchestrator.ledger.store import Admission, Row
     from orchestrator.manifest.model import Manifest
@@ -38,30 +39,29 @@ def rebuild(run: Path, run_dir: Path | None, sandbox: bool) -> None:
     tasks that are known are kept. Every other job that may have been sent waits for `resolve`:
     nothing is paid for again unless you say so.
     """
-    from orchestrator.catalog.tables import shipped
     from orchestrator.ledger.rebuild import rebuild as make_again
     from orchestrator.manifest.check import load
 
     if run.is_dir():
         raise UsageError(f"{run} is a folder: name the manifest, which says what the jobs are.")
-    manifest = load(run, shipped())
+    catalog = catalogue.catalog_for(run.parent)
+    manifest = load(run, catalog)
     folder = options.run_folder(manifest, run_dir=run_dir, sandbox=sandbox)
     if not folder.is_dir():
         raise UsageError(f"{run} has not run yet: there is no {folder}. Nothing was changed.")
-    arrange = partial(_arrange, manifest)
+    arrange = partial(_arrange, manifest, catalog)
     make = partial(make_again, campaign=manifest.campaign, arrange=arrange, task_in=_task_in)
     made = anyio.run(make, folder)
     _tell_result(made, options.typed(run, run_dir, sandbox=sandbox))
     raise SystemExit(UNDECIDED if made.undecided else 0)
 
 
-def _arrange(manifest: Manifest, rows: Iterable[Row]) -> Sequence[Admission]:
+def _arrange(manifest: Manifest, catalog: Catalog, rows: Iterable[Row]) -> Sequence[Admission]:
     """The manifest's jobs, each with the row that stands for it already."""
-    from orchestrator.catalog.tables import shipped
     from orchestrator.ledger.store import Admission
     from orchestrator.plan.plan import make_plan
 
-    entries = make_plan(manifest, shipped(), rows).entries
+    entries = make_plan(manifest, catalog, rows).entries
     return [Admission(entry.job, entry.row.row if entry.row else None) for entry in entries]
 
 

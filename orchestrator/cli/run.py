@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
 from orchestrator.errors import UsageError
 
 
@@ -91,8 +91,12 @@ def run(
         given["sandbox"] = given["sandbox"] or saved.options["sandbox"]
         saved_folder = saved.options["run_dir"]
         given["run_dir"] = given["run_dir"] or (Path(saved_folder) if saved_folder else None)
+        catalogue.name_unless_typed(saved.options.get("models"))
+        manifest = Path(saved.manifest)
+    assert manifest is not None
     call = Call(
-        manifest=Path(saved.manifest) if saved else Path(manifest or ""),
+        manifest=manifest,
+        catalog=catalogue.catalog_for(manifest.parent),
         selection=parse(select, limit),
         saved=saved,
         plan_file=plan_file,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from orchestrator.cli import catalogue
 from orchestrator.cli.output import tell, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from orchestrator.catalog.spec import Catalog
 
 
 @click.command("sandbox")
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="What goes wrong, as a YAML file of the form above.",
 )
+@catalogue.option
 def sandbox(port: int, faults: Path | None) -> None:
     r"""Serve the emulated providers.
 
@@ -61,10 +66,10 @@ def sandbox(port: int, faults: Path | None) -> None:
     channel_down, never, latency, missing, flap, word, spell, hiccup, sync, no_url, urls, credits,
     reserve, duplicate. A wrong file is refused, with what may stand there.
     """
-    anyio.run(_serve, port, faults)
+    anyio.run(_serve, port, faults, catalogue.catalog_for(Path()))
 
 
-async def _serve(port: int, faults: Path | None) -> None:
+async def _serve(port: int, faults: Path | None, catalog: Catalog) -> None:
     from orchestrator.sandbox.server import serve
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -75,7 +80,7 @@ async def _serve(port: int, faults: Path | None) -> None:
                     tasks.cancel_scope.cancel()
 
             tasks.start_soon(end_at_a_signal)
-            await serve(_announce, port=port, faults=faults)
+            await serve(_announce, port=port, faults=faults, catalog=catalog)
 
 
 def _announce(urls: Mapping[str, str]) -> None:
@@ -86,4 +91,4 @@ def _announce(urls: Mapping[str, str]) -> None:
     for name, url in urls.items():
         settings = provider(name).settings
         tell(f"  export {settings.base_url_variable}={url} {settings.key_variable}=sandbox")
-    tell("  orchestrator run MANIFEST --yes")
+    tell(f"  orchestrator run MANIFEST {shlex.join(['--yes', *catalogue.typed()])}")

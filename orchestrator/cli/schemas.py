@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import catalogue
 from orchestrator.cli.editor_schema import SCHEMA_FILE
 from orchestrator.errors import DiskError, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.catalog.spec import Catalog
 
 _DEFAULT = Path("schemas")
 
@@ -23,6 +29,7 @@ _DEFAULT = Path("schemas")
     type=click.Path(path_type=Path, file_okay=False),
     help="Write all schemas to DIR; those of models that are gone are removed.",
 )
+@catalogue.option
 def schemas(folder: Path | None, check: bool, write: Path | None) -> None:
     r"""Check or write the JSON Schemas.
 
@@ -47,14 +54,14 @@ def schemas(folder: Path | None, check: bool, write: Path | None) -> None:
 def _show(folder: Path) -> bool:
     """Print what is wrong below a folder; whether anything is."""
     from orchestrator.catalog.schema import stale_schemas
-    from orchestrator.catalog.tables import shipped
     from orchestrator.cli.output import say, tell
 
-    findings = stale_schemas(folder, shipped())
+    findings = stale_schemas(folder, _catalog(folder))
     for finding in findings:
         say(f"{folder}/{finding}")
     if findings:
-        tell(f"To mend that: orchestrator schemas --write {folder}")
+        words = shlex.join(["--write", str(folder), *catalogue.typed()])
+        tell(f"To mend that: orchestrator schemas {words}")
     else:
         tell(f"The schemas in {folder} are current.")
     return bool(findings)
@@ -62,18 +69,23 @@ def _show(folder: Path) -> bool:
 
 def _write(folder: Path) -> None:
     from orchestrator.catalog.schema import write_schemas
-    from orchestrator.catalog.tables import shipped
     from orchestrator.cli.output import say
 
     try:
         _refuse_foreign(folder)
-        written = write_schemas(folder, shipped())
+        written = write_schemas(folder, _catalog(folder))
     except OSError as error:
         raise DiskError(
             f"the schemas cannot be written to {folder}: {error.strerror}. Name another folder."
         ) from error
     for path in written:
         say(str(path))
+
+
+def _catalog(folder: Path) -> Catalog:
+    """The shipped tables and the user's own, which lie where the folder of the schemas does."""
+    is_name = folder.name not in ("", "..")
+    return catalogue.catalog_for(folder.parent if is_name else folder.resolve().parent)
 
 
 def _refuse_foreign(folder: Path) -> None:

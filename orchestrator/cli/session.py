@@ -10,16 +10,16 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from orchestrator.catalog.tables import shipped
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
 from orchestrator.cli.access import read_dotenv
 from orchestrator.cli.caps import ask_before_spending, call_caps, uncapped_jobs, unpriced_jobs
+from orchestrator.cli.gone_models import with_gone_models
 from orchestrator.cli.output import near, print_json, tell
 from orchestrator.cli.progress import final_lines, is_live, show
 from orchestrator.cli.selected import tell_unmatched
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
+    from orchestrator.catalog.spec import Catalog
     from orchestrator.cli.access import Key
     from orchestrator.ledger.sqlite import SqliteLedger
     from orchestrator.manifest.model import Manifest
@@ -72,6 +73,8 @@ class Call:
     """What the command line said."""
 
     manifest: Path
+    #: The tables that it works with.
+    catalog: Catalog
     selection: Selection
     saved: SavedPlan | None
     plan_file: Path | None
@@ -87,7 +90,9 @@ class Call:
 
 async def run_call(call: Call) -> int:
     """Run one call to its end and return its exit code."""
-    manifest = _with_in_flight(load(call.manifest, shipped()), call.in_flight)
+    manifest = _with_in_flight(load(call.manifest, call.catalog), call.in_flight)
+    if not call.sandbox:
+        manifest = with_gone_models(call.manifest, manifest)
     for warning in manifest.warnings:
         tell_warning(warning)
     folder = options.run_folder(manifest, run_dir=call.run_dir, sandbox=call.sandbox)
@@ -107,11 +112,12 @@ async def run_call(call: Call) -> int:
 
 def _standing(call: Call, manifest: Manifest, folder: Path) -> dict[str, Any]:
     """What `run --json` prints: how the run stands, also where it never began."""
+    warnings = [asdict(warning) for warning in manifest.warnings]
     if not options.has_ledger(folder):
-        return unstarted_document(manifest, folder)
+        return {**unstarted_document(manifest, folder), "warnings": warnings}
     with read_ledger(folder) as ledger:
         typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
-        return status_document(ledger, folder, typed)
+        return {**status_document(ledger, folder, typed), "warnings": warnings}
 
 
 async def _run(call: Call, manifest: Manifest, folder: Path) -> int:
@@ -157,7 +163,7 @@ def again(call: Call) -> str:
         words += ["--max-credits", cap]
     words += ["--in-flight", str(call.in_flight)] * (call.in_flight is not None)
     words += ["--yes"] * call.yes
-    return shlex.join(words)
+    return shlex.join([*words, *catalogue.typed()])
 
 
 def _agreed(
@@ -170,7 +176,7 @@ def _agreed(
     is_new = not options.has_ledger(folder)
     if is_new:
         refuse_lost(folder / LEDGER_FILE)
-        plan = make_plan(manifest, shipped(), (), call.selection)
+        plan = make_plan(manifest, call.catalog, (), call.selection)
         _agree(call, plan)
         if not call.sandbox:
             needed_keys(keys, {entry.job.provider for entry in plan.to_run})
@@ -182,7 +188,7 @@ def _agreed(
             f" this ledger: {one.task_id or one.reply}",
             "warning",
         )
-    plan = make_plan(manifest, shipped(), ledger.rows(), call.selection)
+    plan = make_plan(manifest, call.catalog, ledger.rows(), call.selection)
     if not is_new:
         _agree(call, plan)
     return ledger, plan
@@ -217,7 +223,7 @@ async def _campaign(
         for name, key in found.items():
             ledger.bind_origin(name, key.origin.text)
         accesses = await stack.enter_async_context(
-            opened(found, plan.manifest.limits, shipped(), clock)
+            opened(found, plan.manifest.limits, call.catalog, clock)
         )
         budget = _budget(call, plan, ledger)
         run = Run(ledger, budget, clock, journal, Tally(), anyio.create_task_group())
@@ -249,7 +255,8 @@ async def _found(
     if call.sandbox:
         from orchestrator.sandbox.server import Sandbox
 
-        keys = replace(keys, sandbox=await stack.enter_async_context(Sandbox(folder)))
+        sandbox = Sandbox(folder, catalog=call.catalog)
+        keys = replace(keys, sandbox=await stack.enter_async_context(sandbox))
     return needed_keys(keys, names)
 
 

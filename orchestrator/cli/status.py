@@ -84,8 +84,11 @@ def _beginning(campaign: str, folder: Path) -> dict[str, Any]:
 
 def elapsed(ledger: SqliteLedger) -> float:
     """Seconds from the ledger's first event to its last; 0 where nothing happened yet."""
-    ((first, last),) = ledger.fetch("SELECT min(at), max(at) FROM events")
-    return 0.0 if first is None else round(max(last - first, 0.0), 3)
+    found = ledger.fetch(
+        "SELECT at FROM (SELECT at FROM events ORDER BY seq LIMIT 1)"
+        " UNION ALL SELECT at FROM (SELECT at FROM events ORDER BY seq DESC LIMIT 1)"
+    )
+    return round(max(found[-1][0] - found[0][0], 0.0), 3) if found else 0.0
 
 
 def _print_status(document: Mapping[str, Any], typed: str) -> None:

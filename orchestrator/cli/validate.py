@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli import options
+from orchestrator.cli import catalogue, options
+from orchestrator.cli.annotations import annotation
 from orchestrator.cli.output import say, tell
+from orchestrator.errors import UsageError, WrongTables
 
 if TYPE_CHECKING:
     from orchestrator.jobs import Problem
@@ -18,8 +20,15 @@ if TYPE_CHECKING:
 @click.argument(
     "manifests", metavar="MANIFEST...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "github"]),
+    help="text, which is the default, or github: annotations for GitHub's workflows.",
+)
+@catalogue.option
 @options.json
-def validate(manifests: tuple[Path, ...], as_json: bool) -> None:
+def validate(manifests: tuple[Path, ...], form: str | None, as_json: bool) -> None:
     r"""Find every problem of manifests.
 
     \b
@@ -27,33 +36,54 @@ def validate(manifests: tuple[Path, ...], as_json: bool) -> None:
       orchestrator validate manifest.yaml
       orchestrator validate manifests/*.yaml
       orchestrator validate manifest.yaml --json
+      orchestrator validate manifests/*.yaml --format github
 
     Prints each problem as `file:line:column: message`, and exits 2 where there is one. Files
     that a manifest names are read too; nothing is sent.
     """
-    from orchestrator.catalog.tables import shipped
     from orchestrator.cli.editor_schema import stale_schema
+    from orchestrator.cli.gone_models import gone_models
     from orchestrator.manifest.check import check
 
+    if as_json and form is not None:
+        raise UsageError("--json and --format exclude each other: leave one of them out.")
     problems: list[Problem] = []
     warnings: list[Problem] = []
     jobs = 0
     for path in manifests:
-        manifest, found = check(path, shipped())
+        try:
+            catalog = catalogue.catalog_for(path.parent)
+        except WrongTables as wrong:
+            problems += [problem for problem in wrong.problems if problem not in problems]
+            tell(f"{path} was not checked: its own tables have to be right first.", "note")
+            continue
+        manifest, found = check(path, catalog)
         problems += found
         if manifest is not None:
             jobs += len(manifest.jobs)
             warnings += manifest.warnings
-        warnings += stale_schema(path, shipped())
-    for warning in warnings:
-        tell_warning(warning)
+            warnings += gone_models(path, manifest)
+        warnings += stale_schema(path, catalog)
+    if form != "github":
+        for warning in warnings:
+            tell_warning(warning)
     if as_json:
         options.print_problems(problems, warnings, jobs)
     else:
-        for problem in problems:
-            say(str(problem))
+        for line in _lines(problems, warnings, form):
+            say(line)
         tell(_summary(len(manifests), jobs, problems))
     raise SystemExit(2 if problems else 0)
+
+
+def _lines(problems: list[Problem], warnings: list[Problem], form: str | None) -> list[str]:
+    """What is printed on stdout; GitHub is told of warnings there too."""
+    if form != "github":
+        return [str(problem) for problem in problems]
+    return [
+        *(annotation(problem, "error") for problem in problems),
+        *(annotation(warning, "warning") for warning in warnings),
+    ]
 
 
 def tell_warning(warning: Problem) -> None:

@@ -91,6 +91,7 @@ class Builder:
     #: Nodes that aliases brought in so far.
     _aliased: int = 0
     _documents: int = 0
+    _plain: scalars.Plain = field(default_factory=scalars.Plain)
 
     def positions(self) -> Positions:
         """The position index of what was read; an empty file begins at its beginning."""
@@ -102,26 +103,51 @@ class Builder:
 
     def read(self, events: Iterator[Event]) -> None:
         """Take all events of the first document. Raises SourceError where the guard says stop."""
-        scalar, mapping, sequence = (
-            yaml.ScalarEvent,
-            yaml.MappingStartEvent,
-            yaml.SequenceStartEvent,
-        )
-        ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+        scalar = yaml.ScalarEvent
+        # Nine of ten events are scalars: what `_node` and `_attach` do is written out.
+        marks, ends, stack, plain = self._marks, self._ends, self._stack, self._plain
         for event in events:
             kind = type(event)
-            if kind is scalar:
-                self._scalar(event)
-            elif kind is mapping:
-                self._begin(event, {})
-            elif kind is sequence:
-                self._begin(event, [])
-            elif kind in ends:
-                self._end()
-            elif kind is yaml.AliasEvent:
-                self._alias(event)
-            elif kind is yaml.DocumentStartEvent and not self._is_first_document(event):
-                return
+            if kind is not scalar:
+                if not self._take(event):
+                    return
+                continue
+            mark = event.start_mark
+            node = len(marks)
+            marks.append(mark.line << LINE_SHIFT | mark.column)
+            ends.append(node + 1)
+            value = event.value
+            if event.tag is not None or event.anchor is not None or self.hidden:
+                value = self._unusual(event, node)
+            elif event.implicit[0]:
+                value = plain[value]
+            if not stack:
+                self.root = value
+                continue
+            frame = stack[-1]
+            if not frame.is_mapping:
+                frame.value.append(value)
+            elif frame.key is None:
+                frame.key = self._key(event, frame.value, value, node)
+            else:
+                if frame.key is not _NO_KEY:
+                    frame.value[frame.key] = value
+                frame.key = None
+
+    def _take(self, event: Event) -> bool:
+        """Take an event that is no scalar; whether the first document goes on."""
+        kind = type(event)
+        if kind is yaml.MappingStartEvent:
+            self._begin(event, {})
+        elif kind is yaml.SequenceStartEvent:
+            self._begin(event, [])
+        elif kind in {yaml.MappingEndEvent, yaml.SequenceEndEvent}:
+            self._end()
+        elif kind is yaml.AliasEvent:
+            self._alias(event)
+        elif kind is yaml.DocumentStartEvent:
+            return self._is_first_document(event)
+        return True
 
     def _is_first_document(self, event: Event) -> bool:
         self._documents += 1
@@ -131,30 +157,6 @@ class Builder:
         return self._documents == 1
 
     # --- one function for each event -----------------------------------------------------------
-
-    def _scalar(self, event: Event) -> None:
-        # Nine of ten events come here: what `_node` and `_attach` do is written out.
-        mark = event.start_mark
-        node = len(self._marks)
-        self._marks.append(mark.line << LINE_SHIFT | mark.column)
-        self._ends.append(node + 1)
-        value = event.value
-        if event.tag is not None or event.anchor is not None or self.hidden:
-            value = self._unusual(event, node)
-        elif event.implicit[0]:
-            value = scalars.plain(value)
-        if not self._stack:
-            self.root = value
-            return
-        frame = self._stack[-1]
-        if not frame.is_mapping:
-            frame.value.append(value)
-        elif frame.key is None:
-            frame.key = self._key(event, frame.value, value, node)
-        else:
-            if frame.key is not _NO_KEY:
-                frame.value[frame.key] = value
-            frame.key = None
 
     def _unusual(self, event: Event, node: int) -> scalars.Scalar:
         """A scalar with a tag, an anchor, or code points that were hidden."""

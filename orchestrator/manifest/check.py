@@ -16,6 +16,7 @@ from orchestrator.manifest.header import (
     read_budget,
     read_limits,
 )
+from orchestrator.manifest.heading import DEFAULT_RUNS, runs_of
 from orchestrator.manifest.layers import EVERYTHING, sound_layer
 from orchestrator.manifest.lessons import taught
 from orchestrator.manifest.model import Manifest
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from orchestrator.manifest.faults import Fault
     from orchestrator.manifest.positions import Path as ValuePath
 
-_DEFAULT_RUNS = "runs"
 #: Problems of values that were not read as they were meant.
 _MISREAD = frozenset({"bad-tag", "bad-template", "unknown-alias"})
 
@@ -162,14 +162,13 @@ def _manifest(
     jobs: tuple[JobSpec, ...],
     warnings: tuple[Problem, ...],
 ) -> Manifest:
-    folder = path.absolute().parent
     return Manifest(
         path=path.absolute(),
         campaign=document["campaign"],
         seed=int(document.get("seed", 0)),
         budget=read_budget(document.get("budget")),
         limits=read_limits(document.get("limits"), catalog),
-        runs=(folder / document.get("runs", _DEFAULT_RUNS)).resolve(),
+        runs=runs_of(path, document.get("runs", DEFAULT_RUNS)),
         prices=dict(document.get("prices") or {}),
         jobs=jobs,
         warnings=warnings,

@@ -7,6 +7,7 @@ under any of the given schemas".
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -177,7 +178,13 @@ def _choice_hint(value: Data, allowed: list[Data], texts: list[str]) -> str:
     if old_truth(value) in texts:
         return f"write {old_truth(value)}"
     guess = nearest(spelled(value), texts) if len(texts) > 1 else None
-    return f"did you mean `{guess}`?" if guess else ""
+    # Another number is another meaning, however alike: nobody means 1:1 by 16:10.
+    is_meant = guess is not None and _digits(guess) == _digits(spelled(value))
+    return f"did you mean `{guess}`?" if is_meant else ""
+
+
+def _digits(text: str) -> list[str]:
+    return re.findall(r"[0-9]+", text)
 
 
 def _out_of_range(error: ValidationError, path: Path) -> Iterator[Fault]:

@@ -48,6 +48,8 @@ def report_idle(grids: Sequence[Grid], catalog: Catalog, findings: Findings) -> 
     use is reported at each of the others.
     """
     found = [(grid, list(_idle(grid, catalog))) for grid in grids if grid.axes or grid.table]
+    if not found:
+        return
     having = Counter(path for grid, _several in found for path in _paths(grid))
     idle = Counter(one.place.path for _grid, several in found for one in several)
     for grid, several in found:

@@ -186,7 +186,9 @@ def _content_faults(
         size = f"{file.size / 1024 / 1024:.1f} MiB"
         message = f"{text} has {size}; {model.model} takes at most {most} for each {rule.kind}"
         yield one.fault("path", "too-large", message, "make it smaller")
-    if not _takes(rule, file.mime_type):
+    if not file.size:
+        yield one.fault("path", "bad-media", f"{text} is empty", "save the file again")
+    elif not _takes(rule, file.mime_type):
         what = file.mime_type or "nothing that is known"
         wanted = ", ".join(rule.mime_types) or rule.kind
         message = f"{text} begins like {what}; {model.model} takes {wanted}"

@@ -215,7 +215,10 @@ class Resolver:
             return
         key = str(fault.path[0])
         place = _name_place(one.params[key]) if fault.key else known[key].place
-        self.findings.report(place, fault.code, fault.message, fault.hint)
+        # Where a variable stands, nothing says what it is used for.
+        is_elsewhere = not fault.key and place != one.params[key].place
+        message = f"{fault.message}, as `{key}`" if is_elsewhere else fault.message
+        self.findings.report(place, fault.code, message, fault.hint)
 
     def _references(self, one: Combination, model: Model | None) -> tuple[Reference, ...] | None:
         entry = one.fields.get("references")

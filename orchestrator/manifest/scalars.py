@@ -34,6 +34,10 @@ _NOT_A_NUMBER = re.compile(r"\.(?:nan|NaN|NAN)")
 #: Python refuses to read longer decimal integers, as reading them takes quadratic time.
 _LONGEST_INTEGER = 4000
 
+#: A longer text hardly recurs, and of short ones this many are kept.
+_LONGEST_KEPT = 24
+_MOST_KEPT = 4096
+
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -47,6 +51,19 @@ def plain(text: str) -> Scalar:
         return text
     number = _number(text)
     return text if number is None else number
+
+
+class Plain(dict[str, Scalar]):
+    """The values of unquoted scalars by their texts: short ones, which recur, are read once.
+
+    So a key that a hundred thousand jobs have is one text in memory too.
+    """
+
+    def __missing__(self, text: str) -> Scalar:
+        value = plain(text)
+        if len(text) <= _LONGEST_KEPT and len(self) < _MOST_KEPT:
+            self[text] = value
+        return value
 
 
 def _number(text: str) -> int | float | None:

@@ -49,7 +49,8 @@ class SavedPlan:
     fingerprint: str
     #: Key to fingerprint of every job.
     jobs: Mapping[str, str]
-    #: `sandbox`, `run_dir`, `select`, `limit` of the call that saved it.
+    #: `sandbox`, `run_dir`, `select`, `limit`, `models` of the call that saved it; the last is
+    #: missing where an earlier version did.
     options: Mapping[str, Any]
 
 

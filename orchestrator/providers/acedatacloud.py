@@ -158,6 +158,14 @@ class AceDataCloud:
         """See `Provider.read_balance`: nothing is ever asked."""
         return envelope_fault(reply, read_object(reply))
 
+    def models(self) -> None:
+        """See `Provider.models`: no list is documented."""
+        return
+
+    def read_models(self, reply: Reply) -> Fault:
+        """See `Provider.read_models`: nothing is ever asked."""
+        return envelope_fault(reply, read_object(reply))
+
 
 def _refusal(reply: Reply, fault: Fault) -> Rejected | Throttled | Halted | Unclear:
     """What a create's reply without a task means; what the error table does not list is unclear."""

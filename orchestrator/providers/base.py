@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.catalog.listing import Listing
     from orchestrator.catalog.spec import Model
     from orchestrator.jobs import Job, Value
 
@@ -228,6 +229,12 @@ class Provider(Protocol):
 
     def read_balance(self, reply: Reply) -> float | Fault:
         """Credits left, or what went wrong."""
+
+    def models(self) -> Request | None:
+        """The free request for the list of the provider's models; None where there is none."""
+
+    def read_models(self, reply: Reply) -> Listing | Fault:
+        """What the list says, as far as it can be read, or what went wrong."""
 
 
 #: For annotations of bodies before they are bytes.

@@ -21,5 +21,9 @@ def provider(name: str) -> Provider:
     for entry in entry_points(group=GROUP, name=name):
         made: Provider = entry.load()()
         return made
-    known = ", ".join(sorted(entry.name for entry in entry_points(group=GROUP)))
-    raise UsageError(f"no provider is called {name}; installed: {known}")
+    raise UsageError(f"no provider is called {name}; installed: {', '.join(names())}")
+
+
+def names() -> tuple[str, ...]:
+    """The names of all providers that are installed, sorted."""
+    return tuple(sorted(entry.name for entry in entry_points(group=GROUP)))

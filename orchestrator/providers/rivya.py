@@ -42,10 +42,12 @@ from orchestrator.providers.replies import (
     retry_after,
     word,
 )
+from orchestrator.providers.rivya_models import read_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from orchestrator.catalog.listing import Listing
     from orchestrator.catalog.spec import Model
     from orchestrator.jobs import Job
 
@@ -171,6 +173,14 @@ class Rivya:
         if 200 <= reply.status < 300 and left is not None:
             return left
         return envelope_fault(reply, document)
+
+    def models(self) -> Request:
+        """See `Provider.models`."""
+        return Request("GET", "/api/v1/models")
+
+    def read_models(self, reply: Reply) -> Listing | Fault:
+        """See `Provider.read_models`."""
+        return read_listing(reply)
 
 
 def _reference_item(reference: WireReference) -> dict[str, Any]:

@@ -160,11 +160,15 @@ async def serve(
     port: int = 0,
     faults: Path | None = None,
     state: Path | None = None,
+    catalog: Catalog | None = None,
 ) -> None:
     """Serve until cancelled; `announce` is called once with the base URLs.
 
+    `catalog` holds the models that are emulated; None stands for those that are shipped.
+
     Raises UsageError for a wrong faults file or a taken port.
     """
-    async with Sandbox(state, port=port, faults=load(faults) if faults else None) as urls:
+    script = load(faults) if faults else None
+    async with Sandbox(state, port=port, faults=script, catalog=catalog) as urls:
         announce(urls)
         await anyio.sleep_forever()

@@ -5,14 +5,13 @@ import yaml
 
 from orchestrator.catalog import own_tables, tables
 from orchestrator.catalog.own_tables import (
-    WrongTables,
     catalog_with,
     check_folder,
     check_table,
     tables_folder,
 )
 from orchestrator.catalog.tables import shipped
-from orchestrator.errors import CatalogError, UsageError
+from orchestrator.errors import CatalogError, UsageError, WrongTables
 from tests.catalog.test_tables import CASES, GOOD
 
 SHIPPED_FILES = sorted((Path(tables.__file__).parent / "tables").rglob("*.yaml"))
@@ -92,6 +91,19 @@ def test_all_problems_of_all_tables_are_raised_at_once(folder):
     assert (
         str(caught.value).splitlines()[-1].startswith(f"{folder}/d.yaml:1:1: `source` is missing")
     )
+
+
+def test_a_provider_that_is_not_installed_is_a_problem_at_its_place(folder):
+    table = folder / "demo.yaml"
+    table.write_text(GOOD.replace("rivya", "rivyaa").replace("price: 57", "price: x"))
+    with pytest.raises(WrongTables) as caught:
+        catalog_with(folder, ("acedatacloud", "rivya"))
+    first, second = caught.value.problems
+    assert str(first) == (f"{table}:1:11: no provider is called `rivyaa` (did you mean `rivya`?)")
+    assert second.path == "price"
+    table.write_text("[rivyaa]\n")
+    with pytest.raises(WrongTables, match="1:1: `the table` must be a mapping"):
+        catalog_with(folder, ("rivya",))
 
 
 def test_two_tables_of_one_model_are_a_problem_of_the_second(folder):

@@ -7,11 +7,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from orchestrator.__main__ import main
 from orchestrator.jobs import State
 from orchestrator.ledger.store import Admission, StoredFile
+from tests.cli import model_service
 from tests.ledger.material import inline, make_job, write
 
 if TYPE_CHECKING:
@@ -101,3 +103,32 @@ def run_folder(tmp_path: Path) -> Path:
     (videos / "stored.mp4").write_bytes(VIDEO)
     (videos / "stored.json").write_text("{}")
     return folder
+
+
+@pytest.fixture
+def films(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder with a manifest, a key for Rivya and a state of its own; where commands start."""
+    monkeypatch.setenv("RIVYA_API_KEY", model_service.KEY)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("RIVYA_BASE_URL", raising=False)
+    for name in ("RIVYA_API_KEY_FILE", "ACEDATACLOUD_API_TOKEN", "ACEDATACLOUD_API_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    films = tmp_path / "films"
+    films.mkdir()
+    monkeypatch.chdir(films)
+    (films / "spring.yaml").write_text(model_service.MANIFEST)
+    return films
+
+
+@pytest.fixture
+def ask(orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Calls the program while Rivya tells this list; the service is gone afterwards."""
+
+    async def serve_and_call(body: Any, arguments: tuple[object, ...], status: int) -> Outcome:
+        async with model_service.listing(monkeypatch, body, status):
+            return await anyio.to_thread.run_sync(lambda: orchestrate(*arguments))
+
+    def call(body: Any, *arguments: object, status: int = 200) -> Outcome:
+        return anyio.run(serve_and_call, body, arguments, status)
+
+    return call

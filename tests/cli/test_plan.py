@@ -58,6 +58,7 @@ def test_json_has_every_field_and_no_requests_unless_asked(
     document = orchestrate("plan", manifest, "--json").document
     assert list(document) == [
         "schema_version", "campaign", "jobs", "cost", "budget", "duration", "fingerprint",
+        "warnings",
     ]  # fmt: skip
     assert document["schema_version"] == 1
     assert document["jobs"]["total"] == document["jobs"]["to_run"] == 4
@@ -202,6 +203,7 @@ def test_a_saved_plan_knows_the_call_that_saved_it(
     saved = json.loads((tmp_path / "plan.json").read_text())
     assert saved["options"] == {
         "sandbox": False, "run_dir": str(tmp_path / "out"), "select": [], "limit": 2,
+        "models": None,
     }  # fmt: skip
     assert saved["fingerprint"] == orchestrate("plan", manifest, "--json").document["fingerprint"]
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Outcome
 
-#: What `run --json` and `status --json` hold.
+#: What `run --json` holds: what `status --json` does, and the warnings.
 FIELDS = [
     "schema_version", "campaign", "run_dir", "counts", "cost", "elapsed_s", "needs_decision",
+    "warnings",
 ]  # fmt: skip
 
 
@@ -46,7 +47,8 @@ def test_without_a_key_json_of_a_run_folder_says_how_it_stands(
 ) -> None:
     outcome = orchestrate("run", manifest, "--yes", "--json")
     assert outcome.code == 6
-    assert outcome.document == orchestrate("status", manifest, "--json").document
+    status = orchestrate("status", manifest, "--json").document
+    assert outcome.document == {**status, "warnings": []}
     assert outcome.document["counts"]["unknown"] == 1
 
 

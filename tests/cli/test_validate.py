@@ -94,6 +94,56 @@ def test_warnings_go_to_stderr_and_do_not_fail(
     assert outcome.err.startswith(f"{manifest}:11:60: warning: ")
 
 
+def test_github_is_told_of_problems_and_warnings_by_its_own_commands_on_stdout(
+    orchestrate: Callable[..., Outcome], manifest: Path, broken: Path
+) -> None:
+    job = (
+        '  - {id: v, prompt: x, model: happyhorse-1-0, references: ["https://example.com/a.mp4"]}\n'
+    )
+    manifest.write_text(manifest.read_text() + job)
+    outcome = orchestrate("validate", broken, manifest, "--format", "github")
+    assert outcome.code == 2
+    first, second, third = outcome.out.splitlines()
+    assert first == (
+        f"::error file={broken},line=4,col=31::no model is called `hailuo-prp` (did you mean "
+        "`hailuo-pro`? known: hailuo-pro, happyhorse-1-0, minimax-i2v, minimax-i2v-director, "
+        "minimax-t2v, sora-2-pro)"
+    )
+    assert second.startswith(f"::error file={broken},line=5,col=")
+    assert third.startswith(f"::warning file={manifest},line=11,col=60::")
+    assert outcome.err == "2 problems\n"
+
+
+def test_a_sound_manifest_has_no_annotations(
+    orchestrate: Callable[..., Outcome], manifest: Path
+) -> None:
+    outcome = orchestrate("validate", manifest, "--format", "github")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err == "1 manifest valid, 4 jobs\n"
+
+
+def test_nothing_in_a_manifest_ends_an_annotation_or_begins_another(
+    orchestrate: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    path = tmp_path / "50%, a:b.yaml"
+    path.write_text(
+        'version: 1\ncampaign: c\njobs:\n  - {id: a, prompt: x, model: "100%\\r\\n::error::b"}\n'
+    )
+    outcome = orchestrate("validate", path, "--format", "github")
+    (line,) = outcome.out.splitlines()
+    assert "/50%25%2C a%3Ab.yaml,line=4,col=" in line
+    assert "`100%25%0D%0A::error::b`" in line
+
+
+@pytest.mark.parametrize("form", ["github", "text"])
+def test_json_is_a_form_of_its_own(
+    orchestrate: Callable[..., Outcome], manifest: Path, form: str
+) -> None:
+    outcome = orchestrate("validate", manifest, "--json", "--format", form)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "exclude each other" in outcome.err
+
+
 COMMENT = "# yaml-language-server: $schema=schemas/manifest.schema.json\n"
 
 

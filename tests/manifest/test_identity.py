@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from unicodedata import normalize
 
@@ -87,3 +88,13 @@ def test_the_identity_does_not_depend_on_the_order_of_axes() -> None:
     other = identity_of("a", None, {"y": "2", "x": "1"}, None, 1)
 
     assert one == other == '{"axes":{"x":"1","y":"2"},"id":"a","take":1}'
+
+
+@given(values, st.integers(1, 9))
+def test_the_identity_of_what_nothing_multiplies_is_canonical_json_too(
+    name: str, take: int
+) -> None:
+    canonical = json.dumps(
+        {"id": name, "take": take}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    assert identity_of(name, None, {}, None, take) == canonical

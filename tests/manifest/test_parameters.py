@@ -67,3 +67,27 @@ def test_a_value_that_is_not_known_is_not_missing() -> None:
 
     assert [fault.code for fault in parameters.check(model, ()).faults] == ["missing-key"]
     assert parameters.check(model, (("duration", UNKNOWN, False),)).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        ("aspect_ratio", "16:10", ""),
+        ("aspect_ratio", "1:2", ""),
+        ("aspect_ratio", "16/9", "16:9"),
+        ("aspect_ratio", "16x9", "16:9"),
+        ("resolution", 1080, "1080p"),
+        ("resolution", "720P", "720p"),
+        ("resolution", "4k", ""),
+        ("audio_setting", "orign", "origin"),
+    ],
+)
+def test_an_option_is_suggested_for_what_looks_like_it_but_not_for_another_number(
+    key: str, value: str | int, meant: str
+) -> None:
+    (fault,) = Parameters().check(HAPPYHORSE, ((key, value, False),)).faults
+
+    assert fault.hint == (f"did you mean `{meant}`?" if meant else "")
+    param = HAPPYHORSE.param(key)
+    assert param is not None
+    assert fault.message.endswith(f"is not allowed; allowed: {', '.join(param.options)}")

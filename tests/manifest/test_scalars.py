@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from orchestrator.manifest.scalars import as_text, plain
+from orchestrator.manifest.scalars import Plain, as_text, plain
 
 READINGS = {
     "16:9": "16:9",
@@ -52,6 +52,24 @@ READINGS = {
 @pytest.mark.parametrize(("text", "value"), READINGS.items())
 def test_an_unquoted_text_is_read_as_yaml_1_2_core_says(text: str, value: object) -> None:
     assert (plain(text), type(plain(text))) == (value, type(value))
+
+
+def test_a_text_that_recurs_is_read_as_it_was_the_first_time() -> None:
+    known = Plain()
+
+    for _time in range(2):
+        for text, value in READINGS.items():
+            assert (known[text], type(known[text])) == (value, type(value))
+        assert known["x" * 1000] == "x" * 1000
+    assert set(known) == set(READINGS)
+
+
+def test_texts_that_do_not_recur_are_not_kept() -> None:
+    known = Plain()
+
+    for number in range(100_000):
+        assert known[str(number)] == number
+    assert len(known) < 10_000
 
 
 def test_not_a_number_is_a_number() -> None:

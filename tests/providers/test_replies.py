@@ -139,6 +139,7 @@ def test_any_reply_to_an_upload_or_a_balance_is_read(status, headers, body):
     assert Rivya().read_upload(reply) is not None
     for provider in PROVIDERS:
         assert provider.read_balance(reply) is not None
+        assert provider.read_models(reply) is not None
 
 
 @given(st.text())

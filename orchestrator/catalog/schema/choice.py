@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.catalog.schema.params import param_schema, params_schema
+from orchestrator.catalog.schema.written import prompt_of, references_of
 
 if TYPE_CHECKING:
     from orchestrator.catalog.schema.params import Schema
     from orchestrator.catalog.spec import Catalog, Model
 
 _NO_OWN_MODEL: Schema = {"type": "object", "not": {"required": ["model"]}}
+#: A job in which nothing names a model: all of it takes the model of `defaults`.
+_NO_MODEL_ANYWHERE: Schema = {
+    **_NO_OWN_MODEL,
+    "properties": {
+        "matrix": _NO_OWN_MODEL,
+        "prompts": {"items": {"not": {"type": "object", "required": ["model"]}}},
+    },
+}
 
 
 def model_names(model: Model, catalog: Catalog) -> tuple[str, ...]:
@@ -22,8 +31,10 @@ def model_names(model: Model, catalog: Catalog) -> tuple[str, ...]:
 def model_definitions(catalog: Catalog) -> dict[str, Schema]:
     """The `$defs` for the choice of a model.
 
-    `ownModel` is for a mapping that may name its model; `uses.PROVIDER.MODEL` and
-    `params.PROVIDER.MODEL` are for a mapping, and its `params`, whose model is known.
+    `ownModel` is for a job or a prompt that may name its model; `uses.PROVIDER.MODEL` and
+    `params.PROVIDER.MODEL` are for one, and for its `params`, whose model is known.
+    `defaults.PROVIDER.MODEL` is for the `params` of `defaults` that name a model, where some job
+    has another one.
     """
     definitions: dict[str, Schema] = {
         "ownModel": {
@@ -35,12 +46,14 @@ def model_definitions(catalog: Catalog) -> dict[str, Schema]:
     }
     for model in catalog.models.values():
         definitions[_key("uses", model)] = _uses_definition(model)
-        definitions[_key("params", model)] = params_schema(model, templates=True)
+        own = params_schema(model, templates=True)
+        definitions[_key("params", model)] = own
+        definitions[_key("defaults", model)] = {**own, **_parameters_of_others(model, catalog)}
     return definitions
 
 
 def models_of_defaults(catalog: Catalog) -> list[Schema]:
-    """For the whole manifest: jobs without a model take that of `defaults`."""
+    """For the whole manifest: `defaults` that name a model, and jobs that take it from there."""
     return [
         {
             "if": {
@@ -48,11 +61,31 @@ def models_of_defaults(catalog: Catalog) -> list[Schema]:
                 "properties": {"defaults": _names_model(model, catalog)},
             },
             "then": {
-                "properties": {"jobs": {"items": {"if": _NO_OWN_MODEL, "then": _uses(model)}}}
+                "properties": {"jobs": {"items": {"if": _NO_OWN_MODEL, "then": _uses(model)}}},
+                "if": {"properties": {"jobs": {"items": _NO_MODEL_ANYWHERE}}},
+                "then": _params_of_defaults("params", model),
+                "else": _params_of_defaults("defaults", model),
             },
         }
         for model in catalog.models.values()
     ]
+
+
+def _params_of_defaults(role: str, model: Model) -> Schema:
+    params: Schema = {"$ref": f"#/$defs/{_key(role, model)}"}
+    return {"properties": {"defaults": {"properties": {"params": params}}}}
+
+
+def _parameters_of_others(model: Model, catalog: Catalog) -> Schema:
+    """Parameters that only other models have: their jobs take them, and editors do not offer them.
+
+    What other models have is known by name alone, whatever the value.
+    """
+    own = {param.key for param in model.params}
+    names = {param.key for other in catalog.models.values() for param in other.params} - own
+    if not names:
+        return {}
+    return {"patternProperties": {f"^({'|'.join(sorted(names))})$": {}}}
 
 
 def _key(role: str, model: Model) -> str:
@@ -82,6 +115,8 @@ def _uses_definition(model: Model) -> Schema:
                 "params": {"$ref": f"#/$defs/{_key('params', model)}"},
                 "matrix": _parameter_axes(model),
                 "prompts": {"items": {"if": _NO_OWN_MODEL, "then": _uses(model)}},
+                **prompt_of(model),
+                **references_of(model),
             }
         },
     }

@@ -8,6 +8,7 @@ from orchestrator.catalog.schema.account import budget, limits, prices
 from orchestrator.catalog.schema.choice import model_definitions, model_names, models_of_defaults
 from orchestrator.catalog.schema.job import job_definitions, variables
 from orchestrator.catalog.schema.params import DIALECT, TEMPLATE
+from orchestrator.catalog.schema.written import tell_more, what_jobs_need
 
 if TYPE_CHECKING:
     from orchestrator.catalog.schema.params import Schema
@@ -29,20 +30,18 @@ def manifest_schema(catalog: Catalog) -> Schema:
     """The schema that editors complete and check with.
 
     It knows the catalogue's providers and models, and gives the `params` of every job whose model
-    stands in the job, in its prompt or in `defaults` exactly that model's parameters.
+    stands in the job, in its prompt or in `defaults` exactly that model's parameters. `defaults`
+    may hold parameters of another model where some job names one.
     """
     names = [name for model in catalog.models.values() for name in model_names(model, catalog)]
     model = {"description": _MODEL, "anyOf": [{"enum": sorted(names)}, TEMPLATE]}
     document = _document(model, catalog)
     definitions = document["$defs"]
-    for mapping in (
-        definitions["job"],
-        definitions["jobDefaults"],
-        definitions["promptItem"]["anyOf"][1],
-    ):
+    tell_more(definitions)
+    for mapping in (definitions["job"], definitions["promptItem"]["anyOf"][1]):
         mapping["allOf"] = [{"$ref": "#/$defs/ownModel"}]
     definitions.update(model_definitions(catalog))
-    document["allOf"] = models_of_defaults(catalog)
+    document["allOf"] = [*models_of_defaults(catalog), *what_jobs_need()]
     return document
 
 

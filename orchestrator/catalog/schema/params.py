@@ -18,6 +18,8 @@ Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 #: Text that holds a `{{variable}}`.
 TEMPLATE: Schema = {"type": "string", "pattern": r"\{\{"}
+#: Text, a number, true or false, in words from which editors offer nothing.
+ANY_VALUE: Schema = {"not": {"type": ["object", "array", "null"]}}
 
 #: The body field below `params` in which Rivya takes references, as a list of mappings.
 _ITEMS_FIELD = "referenceMediaItems"
@@ -46,12 +48,17 @@ def params_schema(model: Model, *, templates: bool = False) -> Schema:
 
 
 def param_schema(param: Param, *, templates: bool = False) -> Schema:
-    """What a manifest may say for one parameter, with its description and default."""
-    values = _manifest_values(param)
+    """What a manifest may say for one parameter, with its description and default.
+
+    With `templates`, editors offer each option once, in its natural spelling.
+    """
+    default: Value | bool | None = param.default
+    if templates and param.type == "select" and default is not None:
+        default = _without_quotes(str(default))
     return {
         "description": param.description,
-        **({} if param.default is None else {"default": param.default}),
-        **({"anyOf": [values, TEMPLATE]} if templates else values),
+        **({} if default is None else {"default": default}),
+        **({"anyOf": _as_written(param)} if templates else _manifest_values(param)),
     }
 
 
@@ -114,6 +121,26 @@ def _manifest_values(param: Param) -> Schema:
     if param.type == "number":
         return _number(param)
     return {"type": ["string", "number", "boolean"]}
+
+
+def _as_written(param: Param) -> list[Schema]:
+    """What may stand in a file, the values that editors offer first."""
+    if param.type == "text":
+        return [ANY_VALUE]
+    if param.type == "number":
+        return [_number(param), TEMPLATE]
+    options = list(param.options or ())
+    offered = [_without_quotes(option) for option in options]
+    quoted = [option for option in options if option not in offered]
+    # Taken, but not offered a second time: editors offer nothing of what is denied.
+    others: list[Schema] = [{"not": {"not": {"enum": quoted}}}] if quoted else []
+    return [{"enum": offered}, *others, TEMPLATE]
+
+
+def _without_quotes(option: str) -> Value | bool:
+    """An option in its natural spelling."""
+    natural = natural_spelling(option)
+    return option if natural is None else natural
 
 
 def _wire_values(param: Param) -> Schema:

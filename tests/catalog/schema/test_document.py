@@ -20,8 +20,16 @@ NEWER = {
 }  # fmt: skip
 
 
+#: What every job needs, without naming a model.
+DEFAULTS = {"model": "{{any}}", "prompt": "p"}
+
+
 def manifest(case):
-    filled = {**SMALLEST, **{key: value for key, value in case.items() if key != "errors"}}
+    filled = {
+        **SMALLEST,
+        **{key: value for key, value in case.items() if key != "errors"},
+        "defaults": {**DEFAULTS, **case.get("defaults", {})},
+    }
     return {key: value for key, value in filled.items() if value is not None}
 
 
@@ -63,6 +71,45 @@ def test_a_job_can_be_checked_alone_with_the_structures_definitions(places):
     schema = {"$ref": "#/$defs/job", "$defs": STRUCTURE["$defs"]}
     assert places(schema, {"id": "a", "references": [{"path": "a.png"}], "prompts": ["p"]}) == []
     assert places(schema, {"id": "a", "references": [{}]}) == ["$.references[0]"]
+
+
+@pytest.mark.parametrize(
+    ("defaults", "job", "errors"),
+    [
+        ({}, {"model": "sora-2-pro", "prompt": "p"}, []),
+        ({}, {"prompts": ["p"], "matrix": {"model": ["sora-2-pro"]}}, []),
+        ({}, {"prompts": [{"prompt": "p", "model": "sora-2-pro"}]}, []),
+        ({"model": "sora-2-pro", "prompt": "p"}, {}, []),
+        ({"prompt": "p"}, {}, ["$.jobs[0]"]),
+        ({"prompt": "p"}, {"matrix": {"style": ["noir"]}}, ["$.jobs[0]"]),
+        ({"model": "sora-2-pro"}, {}, ["$.jobs[0]"]),
+        ({}, {}, ["$.jobs[0]", "$.jobs[0]"]),
+    ],
+)
+def test_each_job_gets_a_model_and_a_prompt_from_somewhere(defaults, job, errors, places):
+    for document in ({}, {"defaults": defaults})[bool(defaults) :]:
+        found = places(MANIFEST, {**SMALLEST, **document, "jobs": [{"id": "a", **job}]})
+        assert found == errors
+
+
+def test_a_prompt_is_as_long_as_its_model_takes_unless_a_variable_makes_it_shorter(places):
+    job = {"id": "a", "model": "hailuo-pro"}
+    assert places(MANIFEST, manifest({"jobs": [{**job, "prompt": 1500 * "x"}]})) == []
+    assert places(MANIFEST, manifest({"jobs": [{**job, "prompt": "{{x}}" + 1500 * "x"}]})) == []
+    long = manifest({"jobs": [{**job, "prompt": 1501 * "x"}]})
+    assert places(MANIFEST, long) == ["$.jobs[0].prompt"]
+    assert places(STRUCTURE, long) == []
+
+
+def test_editors_are_offered_each_option_once_and_every_spelling_is_taken(places):
+    params = MANIFEST["$defs"]["params.rivya.sora-2-pro"]["properties"]
+    assert params["n_frames"]["anyOf"][0] == {"enum": [10, 15]}
+    assert params["n_frames"]["default"] == 10
+    assert params["size"]["anyOf"][0] == {"enum": ["standard", "high"]}
+    assert params["remove_watermark"]["anyOf"][0] == {"enum": [False, True]}
+    for value in (10, "10", "{{x}}"):
+        job = {"id": "a", "model": "sora-2-pro", "params": {"n_frames": value}}
+        assert places(MANIFEST, manifest({"jobs": [job]})) == []
 
 
 def test_a_model_of_two_providers_must_be_named_with_its_provider(places):

@@ -1,0 +1,179 @@
+"""`models check`: what it says of a list, and what it ends with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from orchestrator.providers.transport import BODY_CAP
+from tests.cli.model_service import HAILUO, HAPPYHORSE, KEY, SAME, lines, listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Outcome
+
+pytestmark = pytest.mark.usefixtures("films")
+
+
+def test_tables_that_agree_exit_0(ask: Callable[..., Any]) -> None:
+    outcome = ask(SAME, "models", "check")
+    assert outcome.code == 0
+    assert lines(outcome.out) == [
+        "MODEL RESULT FOUND",
+        "rivya/hailuo-pro same",
+        "rivya/happyhorse-1-0 same",
+        "rivya/sora-2-pro same",
+    ]
+    assert outcome.err.splitlines() == [
+        "3 tables compared with rivya's list: none differs.",
+        "note: acedatacloud has no list of its models: its tables are not checked.",
+    ]
+
+
+async def test_the_list_is_asked_for_once_with_the_key(
+    orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listing(monkeypatch, SAME) as came:
+        outcome = await anyio.to_thread.run_sync(lambda: orchestrate("models", "check"))
+    ((method, path, key),) = [(r.method, r.path, r.headers["Authorization"]) for r in came]
+    assert (method, path, key) == ("GET", "/api/v1/models", f"Bearer {KEY}")
+    assert "secret" not in outcome.out + outcome.err
+
+
+def test_what_differs_is_told_model_by_model_and_exits_1(ask: Callable[..., Any]) -> None:
+    changed = [
+        {**HAILUO, "base_credits": 60, "max_prompt_length": 1000},
+        {**HAPPYHORSE, "api_status": "studio_only", "supported_modes": ["text"]},
+        {"id": "veo-4", "api_status": "coming_soon"},
+    ]
+    outcome = ask({"data": changed}, "models", "check")
+    assert outcome.code == 1
+    assert lines(outcome.out) == [
+        "MODEL RESULT FOUND",
+        "rivya/hailuo-pro differs price: 60 now, 57 in the table",
+        "differs prompt limit: 1,000 now, 1,500 in the table",
+        "rivya/happyhorse-1-0 differs availability: studio_only now, available in the table",
+        "differs modes: text now, text, image, video in the table",
+        "rivya/sora-2-pro gone the list does not have it",
+        "rivya/veo-4 new listed without a table here, coming_soon",
+    ]
+    assert "3 tables compared with rivya's list: 3 differ.\n" in outcome.err
+    assert "orchestrator models import PAGE --out models/MODEL.yaml" in outcome.err
+
+
+def test_the_json_document_has_it_all(ask: Callable[..., Any]) -> None:
+    strange = {**HAPPYHORSE, "base_credits": {"text": 28, "image": 30}}
+    body = {"data": [{**HAILUO, "base_credits": 60}, strange, {"id": "veo-4"}]}
+    outcome = ask(body, "models", "check", "--json")
+    document = outcome.document
+    (asked,) = document.pop("asked")
+    assert (asked["provider"], asked["origin"]) == ("rivya", "http://127.0.0.1")
+    assert asked["at"].endswith("Z")
+    assert document == {
+        "schema_version": 1,
+        "differs": True,
+        "models": [
+            {
+                "model": "rivya/hailuo-pro",
+                "found": "differs",
+                "differences": [{"field": "price", "table": 57, "listed": 60}],
+                "unread": [],
+            },
+            {
+                "model": "rivya/happyhorse-1-0",
+                "found": "unread",
+                "differences": [],
+                "unread": [{"field": "price", "reason": "`base_credits` is no amount of credits"}],
+            },
+            {"model": "rivya/sora-2-pro", "found": "gone", "differences": [], "unread": []},
+        ],
+        "without_table": [{"model": "rivya/veo-4", "availability": None}],
+        "without_list": ["acedatacloud"],
+    }
+
+
+def test_what_is_new_or_not_told_is_said_and_is_no_difference(
+    ask: Callable[..., Any],
+) -> None:
+    bare = [{"id": model["id"]} for model in SAME["data"]]
+    outcome = ask([*bare, {"id": "veo-4"}], "models", "check")
+    assert outcome.code == 0
+    assert lines(outcome.out)[1] == (
+        "rivya/hailuo-pro not read price, billing, prompt limit, availability, modes, references: "
+        "the list does not tell"
+    )
+    assert lines(outcome.out)[-1] == "rivya/veo-4 new listed without a table here"
+
+
+def test_a_list_that_goes_on_elsewhere_calls_no_model_gone(ask: Callable[..., Any]) -> None:
+    outcome = ask({"data": [HAILUO], "has_more": True}, "models", "check")
+    assert outcome.code == 0
+    assert "gone" not in outcome.out
+    assert "but it goes on elsewhere" in outcome.out
+
+
+def test_own_tables_are_checked_too(ask: Callable[..., Any], films: Path) -> None:
+    table = films / "tables" / "veo.yaml"
+    table.parent.mkdir()
+    table.write_text(
+        "{provider: rivya, model: veo-4, title: Veo, source: A page, read: 2026-05, "
+        "price: 90, unit: credits}\n"
+    )
+    body = {"data": [*SAME["data"], {"id": "veo-4", "base_credits": 95}]}
+    outcome = ask(body, "models", "check", "--models", "tables")
+    assert "rivya/veo-4 differs price: 95 now, 90 in the table" in lines(outcome.out)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "text"),
+    [
+        ({"error": {"code": "api_key_invalid", "message": "No"}}, 401, 6,
+         "rivya refuses RIVYA_API_KEY: No (api_key_invalid). Check the key."),
+        ({"error": {"code": "api_scope_denied", "message": "No"}}, 403, 6, "api_scope_denied"),
+        ({"error": {"code": "public_api_disabled", "message": "Later"}}, 503, 2,
+         "rivya tells no list of its models: Later (public_api_disabled). Try again later."),
+        ("<html>", 200, 2, "the reply holds no list of models (unreadable)"),
+        ({"data": []}, 200, 2, "the list of models is empty"),
+        ("x" * (BODY_CAP + 1), 200, 2, "rivya could not be asked for its models: the reply is"),
+    ],
+)  # fmt: skip
+def test_without_a_list_nothing_is_said_to_differ_and_nothing_is_kept(
+    ask: Callable[..., Any], films: Path, body: Any, status: int, code: int, text: str
+) -> None:
+    outcome = ask(body, "models", "check", "--json", status=status)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert text in outcome.err
+    assert not (films.parent / "state").exists()
+
+
+def test_a_service_that_is_not_there_and_a_missing_key_are_told(
+    orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RIVYA_BASE_URL", "http://127.0.0.1:9")
+    outcome = orchestrate("models", "check")
+    assert outcome.code == 2
+    assert "cannot connect to http://127.0.0.1:9: connection refused" in outcome.err
+    monkeypatch.delenv("RIVYA_API_KEY")
+    outcome = orchestrate("models", "check")
+    assert (outcome.code, "set RIVYA_API_KEY" in outcome.err) == (6, True)
+
+
+def test_the_built_in_sandbox_lists_what_the_tables_say_and_teaches_nothing(
+    orchestrate: Callable[..., Outcome], films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RIVYA_API_KEY")
+    outcome = orchestrate("models", "check", "--sandbox", "--json")
+    assert outcome.code == 0
+    assert {one["found"] for one in outcome.document["models"]} == {"same"}
+    assert not (films.parent / "state").exists()
+
+
+def test_a_disk_that_refuses_the_list_is_a_warning(ask: Callable[..., Any], films: Path) -> None:
+    (films.parent / "state").write_text("")
+    outcome = ask(SAME, "models", "check")
+    assert outcome.code == 0
+    assert "warning: the list cannot be kept in" in outcome.err
