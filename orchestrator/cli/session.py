@@ -19,6 +19,7 @@ import anyio
 from orchestrator.cli import catalogue, options
 from orchestrator.cli.access import read_dotenv
 from orchestrator.cli.caps import ask_before_spending, call_caps, uncapped_jobs, unpriced_jobs
+from orchestrator.cli.earlier import ended_tasks
 from orchestrator.cli.gone_models import with_gone_models
 from orchestrator.cli.output import near, print_json, tell
 from orchestrator.cli.progress import final_lines, is_live, show
@@ -222,9 +223,12 @@ async def _campaign(
         found = await _found(call, keys, names, folder, stack)
         for name, key in found.items():
             ledger.bind_origin(name, key.origin.text)
-        accesses = await stack.enter_async_context(
-            opened(found, plan.manifest.limits, call.catalog, clock)
-        )
+        opening = opened(found, plan.manifest.limits, call.catalog, clock)
+        accesses = [
+            replace(access, ended=ended_tasks(ledger, folder, name, found[name].origin.text))
+            for access in await stack.enter_async_context(opening)
+            for name in (access.provider.name,)
+        ]
         budget = _budget(call, plan, ledger)
         run = Run(ledger, budget, clock, journal, Tally(), anyio.create_task_group())
         campaign = Campaign(run, plan, store, accesses, call.grace)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from orchestrator.engine.expectations import Expectations
 from orchestrator.engine.limits import SHORTEST_WAIT, RateMeter, Slots
+from orchestrator.engine.pace import Pace
 from orchestrator.engine.pauses import Breaker, Gate
 from orchestrator.engine.tally import Reason
 from orchestrator.jobs import State
@@ -45,6 +47,14 @@ class Wait:
 
 
 @dataclass(slots=True)
+class Queue:
+    """Jobs of one kind that wait to be created, as a heap: place in the manifest, row, attempt."""
+
+    model_name: str
+    waiting: list[tuple[float, int, OpenAttempt]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Account:
     """Meters and pauses of one account, and its jobs to create, in the manifest's order."""
 
@@ -66,12 +76,20 @@ class Account:
     halted: bool = False
     #: More results wait for download than this: creates wait too.
     backlog: int = 0
+    #: What is known of how long tasks take, and when to look at them.
+    pace: Pace = field(init=False)
     #: Task ids of this account that the run knows, with their rows.
     holders: dict[str, int] = field(default_factory=dict)
     #: Attempts whose tasks are watched, by task id.
     watched: dict[str, OpenAttempt] = field(default_factory=dict)
-    _queues: dict[str, list[tuple[float, int, OpenAttempt]]] = field(default_factory=dict)
+    #: Jobs to create by their kind (see `expectations`), each queue in the manifest's order.
+    _queues: dict[str, Queue] = field(default_factory=dict)
+    #: The sum of the estimates of all that wait there; unknown prices count as nothing.
+    _awaited: float = 0.0
     _woken: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(Expectations(self.models), self.limits, self.run.clock)
 
     def wake(self) -> None:
         """Something changed that decides what may be created."""
@@ -85,8 +103,9 @@ class Account:
     def enqueue(self, attempt: OpenAttempt) -> None:
         """Have a job created, in the manifest's order."""
         order = math.inf if attempt.position is None else attempt.position
-        queue = self._queues.setdefault(attempt.model_name, [])
-        heapq.heappush(queue, (order, attempt.row, attempt))
+        queue = self._queues.setdefault(self.pace.kind(attempt), Queue(attempt.model_name))
+        heapq.heappush(queue.waiting, (order, attempt.row, attempt))
+        self._awaited += attempt.estimate or 0.0
         self.wake()
 
     def may_send(self, attempt: OpenAttempt) -> bool:
@@ -130,22 +149,33 @@ class Account:
             self._woken = anyio.Event()
         self._drop_ended()
         now = self.run.clock.now()
-        if not any(self._queues.values()):
+        queues = [queue for queue in self._queues.values() if queue.waiting]
+        self.pace.jobs_wait = bool(queues)
+        if not queues:
             return Wait()
         if not self.unknowns.admits(now):
             return Wait(_until(self.unknowns, now))
-        ready = [
-            queue
-            for name, queue in self._queues.items()
-            if queue and self.channel(name).admits(now)
-        ]
+        ready = [queue for queue in queues if self.channel(queue.model_name).admits(now)]
         if not ready:
-            waiting = [name for name, queue in self._queues.items() if queue]
-            return Wait(min(_until(self.channel(name), now) for name in waiting))
-        queue = min(ready)
-        if self._is_beyond_budget(queue[0][2]) or self._is_full():
+            return Wait(min(_until(self.channel(queue.model_name), now) for queue in queues))
+        queue = min(ready, key=self._rank)
+        if self._is_beyond_budget(queue.waiting[0][2]) or self._is_full():
             return Wait()
-        return heapq.heappop(queue)[2]
+        attempt = heapq.heappop(queue.waiting)[2]
+        self._awaited -= attempt.estimate or 0.0
+        return attempt
+
+    def _rank(self, queue: Queue) -> tuple[float, float, int]:
+        """Smallest for the queue whose first job goes next.
+
+        The longest jobs go first, so that none of them is left for the end, and those of which
+        nothing is known yet before them. Where a cap may not allow all, the manifest's order
+        decides alone which ones it allows.
+        """
+        position, row, attempt = queue.waiting[0]
+        fits = self.run.budget.refusal(self.provider.name, self._awaited, counts=False) is None
+        expected = self.pace.expected(attempt) if fits else None
+        return (-math.inf if expected is None else -expected, position, row)
 
     def _is_full(self) -> bool:
         """Whether a create has to wait for a slot, for downloads or for room on the disk."""
@@ -173,22 +203,23 @@ class Account:
         if self.unknowns.ended:
             self._left(f"{self.provider.name}: creates kept ending unknown")
             self._drop_all()
-        for name, queue in self._queues.items():
-            if queue and self.channel(name).ended:
-                self._left(f"{name}: its channel stayed dead")
+        for queue in self._queues.values():
+            if queue.waiting and self.channel(queue.model_name).ended:
+                self._left(f"{queue.model_name}: its channel stayed dead")
                 self._drop(queue)
 
     def _left(self, text: str) -> None:
-        if any(self._queues.values()):
+        if any(queue.waiting for queue in self._queues.values()):
             self.run.tally.because(Reason.UNFINISHED, text)
 
     def _drop_all(self) -> None:
         for queue in self._queues.values():
             self._drop(queue)
 
-    def _drop(self, queue: list[tuple[float, int, OpenAttempt]]) -> None:
-        while queue:
-            queue.pop()
+    def _drop(self, queue: Queue) -> None:
+        while queue.waiting:
+            attempt = queue.waiting.pop()[2]
+            self._awaited -= attempt.estimate or 0.0
             self.run.closed()
 
 

@@ -62,8 +62,11 @@ class OpenAttempt:
     missing_since: float | None = None
     #: The status word, listed in no document, that was last told.
     odd: str | None = None
-    #: Monotonic time at which this run began to watch the task.
+    #: Monotonic time at which this run began to watch the task, and at which it last looked.
     watched_since: float = 0.0
+    looked_at: float = 0.0
+    #: What its task is compared with (see `expectations`), once that was asked for.
+    kind: str | None = None
     #: Runs that have looked at its quarantined result.
     looks: int = 0
     #: The ledger has the video, the disk has not: fetch it again.

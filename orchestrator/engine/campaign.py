@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.collect import Store
     from orchestrator.engine.fetching import Fetch
     from orchestrator.engine.run import Run
-    from orchestrator.ledger.store import Row
+    from orchestrator.ledger.store import Ended, Row
     from orchestrator.manifest.model import Limits
     from orchestrator.plan.plan import Plan
     from orchestrator.providers.base import Provider
@@ -49,6 +49,8 @@ class Access:
     limits: Limits
     #: By `provider/model`.
     models: Mapping[str, Model]
+    #: Tasks of this account that ended in earlier runs, oldest first.
+    ended: Sequence[Ended] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class Campaign:
 
 def _stages(run: Run, store: Store, access: Access) -> Stages:
     account = open_account(run, access.provider, access.transport, access.limits, access.models)
+    account.pace.remember(access.ended)
     watcher = Watcher(account)
     collector = Collector(account, store, access.downloads, watcher.add_now)
     watcher.settler = settler = Settler(account, watcher.add, collector.add)

@@ -90,6 +90,8 @@ class Settler:
 
     async def _succeeded(self, attempt: OpenAttempt, view: TaskView) -> None:
         account = self._account
+        if attempt.state is State.SUBMITTED:
+            account.pace.ended(attempt)
         if attempt.state in (State.SUBMITTED, State.QUARANTINED):
             await self._generated(attempt, view)
         account.channel(attempt.model_name).succeeded()
@@ -117,6 +119,7 @@ class Settler:
         """The provider's own word of failure: the one thing that new attempts may follow."""
         account, fault = self._account, view.fault
         assert fault is not None
+        account.pace.ended(attempt, failed=True)
         charge = view.final
         if charge is None:
             charge = 0.0 if account.provider.failures_free else attempt.charge

@@ -47,7 +47,7 @@ class Watcher:
 
     def add(self, attempt: OpenAttempt) -> None:
         """Watch a new task, first after `poll_after`."""
-        self._look_in(attempt, self._account.limits.poll_after)
+        self._look_in(attempt, self._account.pace.first(attempt))
 
     def add_now(self, attempt: OpenAttempt) -> None:
         """Look at a task of an earlier run, or for a fresh URL, as soon as the meter allows."""
@@ -79,6 +79,7 @@ class Watcher:
     def _look_in(self, attempt: OpenAttempt, seconds: float) -> None:
         assert attempt.task_id is not None
         self._account.watched[attempt.task_id] = attempt
+        self._account.pace.watched = len(self._account.watched)
         self._order += 1
         heapq.heappush(self._looks, (self._run.clock.now() + seconds, self._order, attempt))
         self._added.set()
@@ -170,7 +171,7 @@ class Watcher:
             await self.settler.seen(attempt, view)
         why = self._gives_up(attempt, view)
         if why is None:
-            self._look_in(attempt, self._account.limits.poll_every)
+            self._look_in(attempt, self._account.pace.following(attempt))
         else:
             await self._give_up(attempt, why)
 

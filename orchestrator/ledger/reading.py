@@ -10,7 +10,7 @@ from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.encoding import ATTEMPT_COLUMNS, decode_attempt, decode_event
 from orchestrator.ledger.opening import NEXT_STEP, is_damage
-from orchestrator.ledger.store import Credits, Row, Spend, StoredFile, UploadRecord
+from orchestrator.ledger.store import Credits, Ended, Row, Spend, StoredFile, UploadRecord
 
 if TYPE_CHECKING:
     import threading
@@ -141,6 +141,25 @@ class Queries:
             (*SENDS, since, provider),
         )
         return [sent for (sent,) in found]
+
+    def ended(self, provider: str, most: int) -> Sequence[Ended]:
+        """The latest tasks of this provider that brought a result, oldest first."""
+        found = self.fetch(
+            "SELECT jobs.model, json_extract(job, '$.params'), generated_at - submitted_at"
+            " FROM attempts JOIN jobs ON jobs.row = attempts.row"
+            " WHERE provider = ? AND generated_at > submitted_at"
+            " ORDER BY attempts.rowid DESC LIMIT ?",
+            (provider, most),
+        )
+        return [
+            Ended(f"{provider}/{model}", json.loads(params), seconds)
+            for model, params, seconds in reversed(found)
+        ]
+
+    def origin(self, provider: str) -> str | None:
+        """Where this provider's requests of this folder go; None before the first."""
+        found = self.fetch("SELECT origin FROM origins WHERE provider = ?", (provider,))
+        return str(found[0][0]) if found else None
 
     def attempts_made(self) -> int:
         """How many create attempts the ledger holds: what `budget.jobs` counts."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
-    from orchestrator.jobs import Job, State
+    from orchestrator.jobs import Job, State, Value
     from orchestrator.ledger.rescue import Rescued
 
 
@@ -134,6 +134,17 @@ class Admission:
     job: Job
     #: The row that already stands for this job; None makes a new one.
     row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task that brought a result."""
+
+    #: `provider/model`.
+    model_name: str
+    params: Mapping[str, Value]
+    #: From its submission until its end was seen.
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ from tests.engine.world import Disk, Faults, Wire, World
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from orchestrator.ledger.store import Row
+    from orchestrator.ledger.store import Ended, Row
     from orchestrator.manifest.model import Manifest
     from orchestrator.plan.selection import Selection
     from orchestrator.providers.base import Request
@@ -232,6 +232,8 @@ class Bench:
     wall_shift: float = 0.0
     log: io.StringIO = field(default_factory=io.StringIO)
     fetch: Any = None
+    #: What earlier runs know of how long tasks take, by provider.
+    ended: dict[str, list[Ended]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         inner = open_ledger(
@@ -318,6 +320,7 @@ class Bench:
                 self.fetch,
                 what.limits[name],
                 dict(catalog.models),
+                self.ended.get(name, ()),
             )
             for name in MODELS
         ]

@@ -211,6 +211,11 @@ class Wire:
         return _json(200, items[0] if items else {})
 
 
+def document_of(task: Task, status: str) -> Reply:
+    """A reply that says how a task of Rivya's stands."""
+    return _json(200, _rivya(task, status))
+
+
 class Disk:
     """A run folder's videos in memory: `engine.collect.Store`."""
 
