@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.ledger.sqlite import SqliteLedger
@@ -24,16 +25,34 @@ def ended_tasks(ledger: SqliteLedger, folder: Path, provider: str, origin: str) 
     Only runs at the same origin count: the sandbox says nothing of the real service. A folder
     that cannot be read tells nothing.
     """
+    from orchestrator.ledger.sqlite import read_ledger
+
     found = list(reversed(ledger.ended(provider, TASKS)))
     for other in _beside(folder):
-        with suppress(OrchestratorError):
-            from orchestrator.ledger.sqlite import read_ledger
-
-            with read_ledger(other) as earlier:
-                if earlier.origin(provider) == origin:
-                    found += reversed(earlier.ended(provider, TASKS))
+        with suppress(OrchestratorError), read_ledger(other) as earlier:
+            if earlier.origin(provider) == origin:
+                found += reversed(earlier.ended(provider, TASKS))
     found.reverse()
     return found
+
+
+def found_bounds(
+    ledger: SqliteLedger, folder: Path, provider: str, origin: str
+) -> Mapping[str, Any]:
+    """The bounds that the latest run at the same origin found, this folder's before others'."""
+    from orchestrator.ledger.sqlite import read_ledger
+
+    said = ledger.meta(f"bounds.{provider}")
+    for other in () if said else _beside(folder):
+        with suppress(OrchestratorError), read_ledger(other) as earlier:
+            if earlier.origin(provider) == origin:
+                said = earlier.meta(f"bounds.{provider}")
+        if said:
+            break
+    with suppress(ValueError):
+        bounds = json.loads(said or "{}")
+        return bounds if isinstance(bounds, dict) else {}
+    return {}
 
 
 def _beside(folder: Path) -> Iterator[Path]:

@@ -19,7 +19,7 @@ import anyio
 from orchestrator.cli import catalogue, options
 from orchestrator.cli.access import read_dotenv
 from orchestrator.cli.caps import ask_before_spending, call_caps, uncapped_jobs, unpriced_jobs
-from orchestrator.cli.earlier import ended_tasks
+from orchestrator.cli.earlier import ended_tasks, found_bounds
 from orchestrator.cli.gone_models import with_gone_models
 from orchestrator.cli.output import near, print_json, tell
 from orchestrator.cli.progress import final_lines, is_live, show
@@ -225,7 +225,11 @@ async def _campaign(
             ledger.bind_origin(name, key.origin.text)
         opening = opened(found, plan.manifest.limits, call.catalog, clock)
         accesses = [
-            replace(access, ended=ended_tasks(ledger, folder, name, found[name].origin.text))
+            replace(
+                access,
+                ended=ended_tasks(ledger, folder, name, found[name].origin.text),
+                bounds=found_bounds(ledger, folder, name, found[name].origin.text),
+            )
             for access in await stack.enter_async_context(opening)
             for name in (access.provider.name,)
         ]
@@ -296,7 +300,8 @@ def _with_in_flight(manifest: Manifest, in_flight: int | None) -> Manifest:
     if in_flight is None:
         return manifest
     limits: dict[str, Any] = {
-        name: replace(found, in_flight=in_flight) for name, found in manifest.limits.items()
+        name: replace(found, in_flight=in_flight, stated=found.stated | {"in_flight"})
+        for name, found in manifest.limits.items()
     }
     return replace(manifest, limits=limits)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
+from orchestrator.engine.bounds import MOST_CREATES, MOST_TASKS, Bound, Bounds, Change, Load
 from orchestrator.engine.expectations import Expectations
 from orchestrator.engine.limits import SHORTEST_WAIT, RateMeter, Slots
 from orchestrator.engine.pace import Pace
@@ -74,10 +75,14 @@ class Account:
     channels: dict[str, Breaker] = field(default_factory=dict)
     #: A person has to act before anything can be created.
     halted: bool = False
+    #: Creates on the wire.
+    sending: int = 0
     #: More results wait for download than this: creates wait too.
     backlog: int = 0
     #: What is known of how long tasks take, and when to look at them.
     pace: Pace = field(init=False)
+    #: What the account is known to take.
+    bounds: Bounds = field(init=False)
     #: Task ids of this account that the run knows, with their rows.
     holders: dict[str, int] = field(default_factory=dict)
     #: Attempts whose tasks are watched, by task id.
@@ -89,7 +94,42 @@ class Account:
     _woken: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
+        self.bounds = Bounds(
+            self._bound("in_flight", self.limits.in_flight, MOST_TASKS),
+            self._bound("creates_per_minute", self.limits.creates_per_minute, MOST_CREATES),
+        )
         self.pace = Pace(Expectations(self.models), self.limits, self.run.clock)
+
+    def _bound(self, name: str, figure: float, most: float) -> Bound:
+        return Bound(name, figure, figure if name in self.limits.stated else max(figure, most))
+
+    def load(self) -> Load:
+        """What the account carries, with the creates that are on the wire."""
+        return Load(len(self.watched) + self.sending, self.creates.carried)
+
+    def remember(self, bounds: Mapping[str, Any]) -> None:
+        """Begin with the bounds that an earlier run found (see `Bounds.document`)."""
+        self.bounds.remember(bounds, self.run.clock.now())
+        self._apply_bounds()
+
+    def move(self, change: Change | None) -> None:
+        """Let a bound count that moved, and say why."""
+        if change is None:
+            return
+        self.run.journal.note(
+            "limit",
+            provider=self.provider.name,
+            limit=change.limit,
+            was=round(change.was, 1),
+            now=round(change.now, 1),
+            why=change.why,
+        )
+        self._apply_bounds()
+        self.wake()
+
+    def _apply_bounds(self) -> None:
+        self.slots.most = max(1, math.floor(self.bounds.in_flight.level))
+        self.creates.change(self.bounds.creates.level, spread=1.0 if self.bounds.is_even else 0.5)
 
     def wake(self) -> None:
         """Something changed that decides what may be created."""

@@ -6,8 +6,10 @@ over when no job is open any more, or when a signal says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -20,6 +22,7 @@ from orchestrator.engine.submit import Submitter
 from orchestrator.engine.tally import Reason, Tally
 from orchestrator.engine.uploads import Uploads
 from orchestrator.engine.watch import Watcher
+from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.ledger.store import Admission
 
@@ -51,6 +54,8 @@ class Access:
     models: Mapping[str, Model]
     #: Tasks of this account that ended in earlier runs, oldest first.
     ended: Sequence[Ended] = ()
+    #: The bounds that they found (see `engine.bounds`).
+    bounds: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,16 @@ class Campaign:
                 tasks.start_soon(stages.watcher.run)
             await self._end()
             tasks.cancel_scope.cancel()
+        self._keep_bounds()
         self._sum_up()
         return self._run.tally
+
+    def _keep_bounds(self) -> None:
+        """Remember what the accounts took, for later runs."""
+        with suppress(StorageError):
+            for account in self.accounts:
+                found = account.bounds.document()
+                self._run.ledger.remember(f"bounds.{account.provider.name}", json.dumps(found))
 
     def _sum_up(self) -> None:
         """Say what the exit code rests on: selected jobs, and all that needs a decision."""
@@ -164,6 +177,7 @@ class Campaign:
 def _stages(run: Run, store: Store, access: Access) -> Stages:
     account = open_account(run, access.provider, access.transport, access.limits, access.models)
     account.pace.remember(access.ended)
+    account.remember(access.bounds)
     watcher = Watcher(account)
     collector = Collector(account, store, access.downloads, watcher.add_now)
     watcher.settler = settler = Settler(account, watcher.add, collector.add)

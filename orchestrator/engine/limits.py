@@ -32,16 +32,30 @@ class RateMeter:
     """
 
     def __init__(self, limit: float, window: float, clock: Clock, *, spread: bool = False) -> None:
-        self._most = max(1, math.floor(limit))
-        self._window = window * max(1.0, 1 / limit) + ARRIVAL_GUARD
-        gap = self._window / self._most / 2
-        self._gap = gap if spread and gap > SHORTEST_WAIT else 0.0
-        self._next = -math.inf
+        self._stated_window = window
         self._clock = clock
+        self._next = -math.inf
+        self.change(limit, spread=0.5 if spread else 0.0)
         self._sent: deque[float] = deque()
         self._unsent = 0
         self._turn = anyio.Lock(fast_acquire=True)
         self._dated = anyio.Event()
+
+    def change(self, limit: float, *, spread: float) -> None:
+        """Allow so many from now on, each at least `spread` of their mean distance after another.
+
+        Evenly spread, at 1, they keep to any window of the same rate.
+        """
+        self._most = max(1, math.floor(limit))
+        self._window = self._stated_window * max(1.0, 1 / limit) + ARRIVAL_GUARD
+        gap = self._window / self._most * spread
+        self._gap = gap if gap > SHORTEST_WAIT else 0.0
+
+    @property
+    def carried(self) -> int:
+        """Requests of the latest window, those that have their place and are not sent included."""
+        self._forget(self._clock.now())
+        return len(self._sent) + self._unsent
 
     @property
     def span(self) -> float:
@@ -93,8 +107,7 @@ class RateMeter:
     def _wait(self) -> float | None:
         """Seconds until a place may be free; infinite while all are unsent, None where one is."""
         now = self._clock.now()
-        while self._sent and self._sent[0] <= now - self._window:
-            self._sent.popleft()
+        self._forget(now)
         if now < self._next:
             return max(self._next - now, SHORTEST_WAIT)
         if len(self._sent) + self._unsent < self._most:
@@ -102,6 +115,10 @@ class RateMeter:
         if not self._sent:
             return math.inf
         return max(self._sent[0] + self._window - now, SHORTEST_WAIT)
+
+    def _forget(self, now: float) -> None:
+        while self._sent and self._sent[0] <= now - self._window:
+            self._sent.popleft()
 
 
 @dataclass(slots=True)

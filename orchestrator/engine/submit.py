@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.account import Account
     from orchestrator.engine.attempt import OpenAttempt
+    from orchestrator.engine.bounds import Load
     from orchestrator.engine.settle import Settler
     from orchestrator.engine.uploads import Uploads
     from orchestrator.jobs import Job
@@ -182,32 +183,40 @@ class Submitter:
             if attempt.ambiguous and not self._sender.may_resend(attempt):
                 await self._unknown(attempt, Fault("resend_window", "too late to send again"))
                 return False
-            self._run.wire_changed(1)
+            self._on_the_wire(1)
             try:
                 await self._sender.intend(attempt)
+                load = self._account.load()
                 outcome = await self._sender.exchange(attempt, request, passage.place)
-                self._judge_account(outcome, passage.ticket, attempt)
+                self._judge_account(outcome, passage.ticket, attempt, load)
                 return await self._act(attempt, outcome)
             finally:
-                self._run.wire_changed(-1)
+                self._on_the_wire(-1)
+
+    def _on_the_wire(self, difference: int) -> None:
+        self._account.sending += difference
+        self._run.wire_changed(difference)
 
     def _judge_account(
-        self, outcome: CreateOutcome | Unsent, ticket: int, attempt: OpenAttempt
+        self, outcome: CreateOutcome | Unsent, ticket: int, attempt: OpenAttempt, load: Load
     ) -> None:
-        """Let the account's pauses know how the create went."""
-        account = self._account
+        """Let the account's pauses and bounds know how the create went under which load."""
+        account, now = self._account, self._run.clock.now()
         if isinstance(outcome, Throttled):
             account.gate.trouble(ticket, outcome.retry_after, why=_why(outcome.fault))
             self._run.journal.note("throttled", provider=account.provider.name, **_said(outcome))
+            account.move(account.bounds.throttled(load, now))
         elif isinstance(outcome, Unsent) or (isinstance(outcome, Unclear) and not outcome.final):
             asked = getattr(outcome, "retry_after", None)
             account.gate.trouble(ticket, asked, why=_why(outcome.fault))
             self._run.journal.note("trouble", provider=account.provider.name, **_said(outcome))
+            account.bounds.troubled()
             if account.gate.troubled_for >= account.limits.give_up_after:
                 account.halt(Reason.UNFINISHED, f"not to be reached: {outcome.fault.message}")
         else:
             account.gate.fine(ticket)
         if isinstance(outcome, Accepted | Rejected):
+            account.move(account.bounds.taken(load, now))
             account.unknowns.succeeded()
         elif not isinstance(outcome, Unclear):
             account.unknowns.undecided(attempt.row)

@@ -233,6 +233,9 @@ class Ledger(Protocol):
         current lose their position; those of which nothing was ever sent are deleted.
         """
 
+    def remember(self, name: str, value: str) -> None:
+        """Keep one of the ledger's own facts; raises LedgerError."""
+
     def record(self, *events: Event) -> Awaitable[None]:
         """Make events durable, all or none; done when they are on disk.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.cli.earlier import ended_tasks
+from orchestrator.cli.earlier import ended_tasks, found_bounds
 from orchestrator.jobs import State
 from orchestrator.ledger.sqlite import read_ledger
 from tests.ledger.material import admit, inline, write
@@ -61,3 +61,29 @@ def test_a_folder_that_cannot_be_read_tells_nothing(run, tmp_path):
 
 def test_another_provider_has_its_own(run):
     assert times(run("spring", REAL, 60.0), provider="acedatacloud") == []
+
+
+def bounds(folder, origin=REAL):
+    with read_ledger(folder) as ledger:
+        return found_bounds(ledger, folder, "rivya", origin)
+
+
+def test_the_bounds_of_this_folder_count_before_those_of_others(run):
+    for name, level in (("older", 20), ("spring", 30)):
+        with inline(run(name, REAL)) as ledger:
+            ledger.remember("bounds.rivya", f'{{"in_flight": {level}}}')
+    assert bounds(run("new", REAL)) in ({"in_flight": 20}, {"in_flight": 30})
+    assert bounds(run("spring", REAL)) == {"in_flight": 30}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "no JSON", "7"])
+def test_bounds_that_cannot_be_read_are_none(run, text):
+    with inline(run("spring", REAL)) as ledger:
+        ledger.remember("bounds.rivya", text)
+    assert bounds(run("spring", REAL)) == {}
+
+
+def test_bounds_of_another_origin_are_not_ours(run):
+    with inline(run("spring-sandbox", LOOPBACK)) as ledger:
+        ledger.remember("bounds.rivya", '{"in_flight": 500}')
+    assert bounds(run("spring", REAL)) == {}

@@ -52,7 +52,11 @@ def manifest(
     jobs: Sequence[JobSpec], *, caps: Caps | None = None, prices: Mapping[str, float] | None = None,
     **limits: Any,
 ) -> Manifest:  # fmt: skip
-    """A manifest of these jobs; `limits` are those of every provider."""
+    """A manifest of these jobs; `limits` are those of every provider.
+
+    They count as stated, but for the times of looks.
+    """
+    limits.setdefault("stated", frozenset(limits) - {"poll_after", "poll_every"})
     defaults = {name: PROVIDER_LIMITS.get(name, Limits()) for name in MODELS}
     return Manifest(
         path=Path("manifest.yaml").absolute(),

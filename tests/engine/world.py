@@ -21,7 +21,7 @@ from orchestrator.providers.transport import Lost, NotSent
 from orchestrator.storage.outcomes import Expired, Invalid, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestrator.providers.base import Request
 
@@ -89,6 +89,8 @@ class World:
     #: (time, provider, what) of every request that arrived.
     requests: list[tuple[float, str, str]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    #: Files that have lost what described them.
+    bare: set[str] = field(default_factory=set)
     #: How many tasks were unfinished at once, at most, by provider.
     most_open: dict[str, int] = field(default_factory=dict)
     random: random.Random = field(default_factory=random.Random)
@@ -256,6 +258,13 @@ class Disk:
 
     def exists(self, stored: StoredFile) -> bool:
         return stored.path in self.world.files
+
+    def lacks_sidecar(self, stored: StoredFile) -> bool:
+        return stored.path in self.world.bare
+
+    async def write_sidecar(self, stored: StoredFile, document: Mapping[str, Any]) -> None:
+        json.dumps(document)
+        self.world.bare.remove(stored.path)
 
 
 def _json(status: int, document: object) -> Reply:

@@ -1,0 +1,170 @@
+"""Bounds: a limit that nobody told of is found by 429 alone, and nothing is ever asked above what
+the manifest states."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import deque
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.engine.bounds import MOST_TASKS, Bound, Bounds, Load
+from tests.engine.campaigns import manifest, spec
+from tests.engine.material import Bench, K, Told, error
+from tests.engine.world import Faults, World
+
+
+class Limited(Told):
+    """A provider that takes so many tasks at once, or creates in a window of seconds, and says 429
+    to the rest, which it counts as well."""
+
+    def __init__(self, world, *, tasks=None, creates=None, window=60.0):
+        super().__init__(world, K)
+        self.tasks, self.most, self.window = tasks, creates, window
+        self.open, self.arrivals = [], deque()
+        self.asked_for = self.refused = 0
+
+    async def create(self, request, *, on_sent=None):
+        now = anyio.current_time()
+        while self.arrivals and self.arrivals[0] <= now - self.window:
+            self.arrivals.popleft()
+        while self.open and self.open[0] <= now:
+            heapq.heappop(self.open)
+        too_many = self.tasks is not None and len(self.open) >= self.tasks
+        too_fast = self.most is not None and len(self.arrivals) >= self.most
+        self.asked_for += 1
+        self.arrivals.append(now)
+        if too_many or too_fast:
+            on_sent()
+            self.refused += 1
+            return error(429, "rate_limited")
+        answer = await super().create(request, on_sent=on_sent)
+        heapq.heappush(self.open, list(self.world.tasks.values())[-1].ready_at)
+        return answer
+
+
+def night(jobs, *, stated=(), ended=None, seed=1, **limit):
+    bench = Bench(world=World(seed=seed, faults=Faults()))
+    bench.wires[K] = Limited(bench.world, **limit)
+    figures = dict(stated)
+    what = manifest(
+        [spec(n) for n in range(jobs)],
+        stated=frozenset(figures), downloads=1000, polls_per_second=1000.0, **figures,
+    )  # fmt: skip
+    assert bench.run(what).exit_code() == 0
+    bounds = next(one.bounds for one in bench.campaign.accounts if one.provider.name == K)
+    return bench, bounds
+
+
+@pytest.mark.parametrize("tasks", [20, 32, 100])
+def test_a_limit_of_tasks_is_found_to_a_tenth_and_little_is_refused(tasks):
+    bench, bounds = night(1200, tasks=tasks)
+    assert bounds.in_flight.level == pytest.approx(tasks, rel=0.1)
+    wire = bench.wires[K]
+    assert wire.refused < 0.02 * wire.asked_for
+
+
+@pytest.mark.parametrize(("creates", "window"), [(30, 60.0), (120, 60.0), (10, 10.0)])
+def test_a_limit_of_creates_in_any_window_is_found_to_a_tenth_and_little_is_refused(
+    creates, window
+):
+    bench, bounds = night(1200, creates=creates, window=window)
+    assert bounds.creates.level == pytest.approx(creates * 60 / window, rel=0.1)
+    wire = bench.wires[K]
+    assert wire.refused < 0.02 * wire.asked_for
+
+
+def test_without_a_limit_both_grow_and_nothing_is_cut():
+    _, bounds = night(1000)
+    assert bounds.in_flight.level > 150
+    assert bounds.creates.level > 80
+    assert not bounds.in_flight.is_met
+
+
+def test_what_the_manifest_states_is_a_ceiling():
+    bench, bounds = night(300, stated={"in_flight": 12, "creates_per_minute": 30.0})
+    assert bench.world.most_open[K] <= 12
+    assert (bounds.in_flight.level, bounds.creates.level) == (12, 30.0)
+    assert bench.notes("limit") == []
+
+
+def test_below_a_ceiling_the_limit_is_found_as_well():
+    bench, bounds = night(600, stated={"in_flight": 64}, tasks=20)
+    assert bounds.in_flight.level == pytest.approx(20, rel=0.1)
+    assert bench.wires[K].refused < 60
+
+
+def test_each_change_is_in_the_log_with_its_reason():
+    bench, _ = night(200, tasks=20)
+    changes = bench.notes("limit")
+    assert {change["provider"] for change in changes} == {K}
+    assert changes[0]["limit"] == "in_flight"
+    assert (changes[0]["was"], changes[0]["now"]) == (10, 12.5)
+    assert changes[0]["why"] == "all was taken"
+    assert any(change["why"].startswith("429 at") for change in changes)
+
+
+def test_what_was_found_is_remembered_for_the_next_run():
+    bench, bounds = night(600, tasks=20)
+    kept = json.loads(bench.ledger.meta(f"bounds.{K}"))
+    assert kept["in_flight"] == bounds.in_flight.level
+    again = Bounds(Bound("in_flight", 10, MOST_TASKS), Bound("creates_per_minute", 60, 6000))
+    again.remember(kept, now=0.0)
+    assert again.in_flight.level == kept["in_flight"]
+    assert again.in_flight.is_met
+
+
+@pytest.mark.parametrize(
+    "kept", [{}, {"in_flight": "20"}, {"in_flight": None}, {"in_flight": -1}, {"in_flight": True}]
+)
+def test_what_makes_no_sense_is_not_remembered(kept):
+    bounds = Bounds(Bound("in_flight", 10, MOST_TASKS), Bound("creates_per_minute", 60, 6000))
+    bounds.remember(kept, now=0.0)
+    assert bounds.in_flight.level == 10
+
+
+def test_what_is_remembered_stays_below_a_ceiling():
+    bounds = Bounds(Bound("in_flight", 10, 10), Bound("creates_per_minute", 60, 60))
+    bounds.remember({"in_flight": 50, "creates_per_minute": 20}, now=0.0)
+    assert (bounds.in_flight.level, bounds.creates.level) == (10, 20)
+
+
+def test_a_storm_moves_nothing_for_good():
+    bounds = Bounds(Bound("in_flight", 64, 64), Bound("creates_per_minute", 60, 60))
+    for number in range(1, 20):
+        bounds.taken(Load(number, number), 0.0)
+    for number in range(40):
+        bounds.throttled(Load(19, 19 + number), float(number))
+    assert (bounds.in_flight.level, bounds.creates.level) == (64, 60)
+
+
+def test_trouble_of_another_kind_stops_growth_for_a_round():
+    bounds = Bounds(Bound("in_flight", 10, MOST_TASKS), Bound("creates_per_minute", 60, 6000))
+    for number in range(200):
+        if number % 9 == 0:
+            bounds.troubled()
+        bounds.taken(Load(10, 5), float(number))
+    assert bounds.in_flight.level == 10
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(1, 100), st.integers(1, 200), st.floats(0, 900)),
+        max_size=200,
+    ),
+    st.integers(1, 50),
+    st.integers(1, 120),
+)
+def test_whatever_happens_bounds_stay_between_one_and_their_ceilings(story, tasks, creates):
+    bounds = Bounds(Bound("in_flight", tasks, tasks), Bound("creates_per_minute", creates, 6000))
+    now = 0.0
+    for is_taken, in_flight, pace, wait in story:
+        now += wait
+        tell = bounds.taken if is_taken else bounds.throttled
+        tell(Load(in_flight, pace), now)
+        assert 1 <= bounds.in_flight.level <= tasks
+        assert 1 <= bounds.creates.level <= 6000
