@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -45,8 +46,14 @@ jobs:
 """
 
 
+def resident() -> int:
+    """Bytes of memory that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
 async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
-    """Seconds by the clock and of processor time for so many jobs."""
+    """Seconds by the clock and of processor time for so many jobs; bytes before and at most."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(DISK_THREADS))
     path = folder / "bench.yaml"
     path.write_text(MANIFEST)
@@ -69,9 +76,15 @@ async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
                 anyio.create_task_group(),
             )  # fmt: skip
             calm_collector()
+            loaded = resident()
             began, used = time.perf_counter(), time.process_time()
             tally = await Campaign(run, plan, LocalStorage(run_folder), accesses, 10).run()
-            taken = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - used}
+            taken = {
+                "seconds": time.perf_counter() - began,
+                "cpu": time.process_time() - used,
+                "loaded": loaded,
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            }
     assert tally.exit_code() == 0, tally
     return taken
 

@@ -130,9 +130,11 @@ class Bounds:
         #: Refusals since a create was last taken, and the bounds as they were before these.
         self._refusals = 0
         self._before: tuple[Bound, Bound] | None = None
-        #: When creates were taken of late, and how many there had been in the minute before, of
+        #: How many creates there had been in the minute before each that was taken of late, of
         #: those that were taken and of all.
-        self._taken: deque[tuple[float, tuple[float, float]]] = deque(maxlen=MEMORY)
+        self._taken: deque[tuple[float, float]] = deque(maxlen=MEMORY)
+        #: When creates were taken in the last minute.
+        self._minute: deque[float] = deque()
         #: The same of the latest refusals.
         self._refused: deque[tuple[float, float]] = deque(maxlen=SHARP)
         #: Creates have to keep an even distance: short windows are kept to as well then.
@@ -141,7 +143,8 @@ class Bounds:
     def taken(self, load: Load, now: float) -> Change | None:
         """A create was taken: perhaps more is now."""
         self._refusals = 0
-        self._taken.append((now, (self._lately(now), load.creates_per_minute)))
+        self._taken.append((self._lately(now), load.creates_per_minute))
+        self._minute.append(now)
         self.in_flight.taken(load.in_flight)
         self.creates.taken(load.creates_per_minute)
         for bound in (self.in_flight, self.creates):
@@ -187,13 +190,15 @@ class Bounds:
     def _is_sharp(self, counted: int) -> bool:
         refused = [paces[counted] for paces in self._refused]
         least = min(refused)
-        above = sum(paces[counted] > least for _, paces in self._taken)
+        above = sum(paces[counted] > least for paces in self._taken)
         near = max(refused) - least <= least * STEP
         return len(refused) == SHARP and near and above <= MOST_ABOVE
 
     def _lately(self, now: float) -> int:
         """Creates that were taken in the last minute, and one."""
-        return 1 + sum(at > now - 60.0 for at, _ in self._taken)
+        while self._minute and self._minute[0] <= now - 60.0:
+            self._minute.popleft()
+        return 1 + len(self._minute)
 
     def _restore(self) -> Change | None:
         """Forget what a storm seemed to say."""

@@ -9,6 +9,7 @@ a mean delay of 5.8 s, a worth of 0.3 gives 12 looks and 3.6 s.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 #: Ages in the grid, and how far it reaches, in standard deviations of the logarithm: one task in
 #: two hundred takes longer.
@@ -19,14 +20,19 @@ _HOPELESS = 1.3
 _AT_LEAST = 40
 
 
+#: Spreads, and worths in median times, between which schedules hardly differ: one serves them all.
+_ALIKE, _ALIKE_WORTHS = 0.05, 0.1
+
+
 def schedule(mean: float, sigma: float, worth: float, *, after: float = 0.0) -> tuple[float, ...]:
     """Ages in seconds at which to look at a task, in order, until it hardly ever lasts longer.
 
     `mean` and `sigma` are of the logarithm of the seconds; `worth` is what a look is worth in
     seconds of delay; no look is due before the age `after`.
     """
-    step = math.exp(mean + _REACH * sigma) / _GRID
-    following = _best_next(_lasting(mean, sigma, step), step, worth)
+    spread = max(round(sigma / _ALIKE), 1)
+    following = _best_next(spread, round((math.log(worth) - mean) / _ALIKE_WORTHS))
+    step = math.exp(mean) * _step(spread)
     looks = []
     place = min(round(after / step), _GRID)
     while place < _GRID:
@@ -35,15 +41,26 @@ def schedule(mean: float, sigma: float, worth: float, *, after: float = 0.0) -> 
     return tuple(looks)
 
 
-def _lasting(mean: float, sigma: float, step: float) -> list[float]:
-    """The share of tasks that last longer than each age of the grid."""
+def _step(spread: int) -> float:
+    """Median times from one age of the grid to the next."""
+    return math.exp(_REACH * spread * _ALIKE) / _GRID
+
+
+def _lasting(sigma: float, step: float) -> list[float]:
+    """The share of tasks of median 1 that last longer than each age of the grid."""
     root = sigma * math.sqrt(2)
-    later = [math.erfc((math.log(place * step) - mean) / root) / 2 for place in range(1, _GRID + 1)]
+    later = [math.erfc(math.log(place * step) / root) / 2 for place in range(1, _GRID + 1)]
     return [1.0, *later]
 
 
-def _best_next(lasting: list[float], step: float, worth: float) -> list[int]:
-    """For each age of the grid at which a task still runs, the age of the look after it."""
+@lru_cache(maxsize=256)
+def _best_next(spread: int, worths: int) -> list[int]:
+    """For each age of the grid at which a task still runs, the age of the look after it.
+
+    Both are counted in steps of what is alike; times are in medians.
+    """
+    step, worth = _step(spread), math.exp(worths * _ALIKE_WORTHS)
+    lasting = _lasting(spread * _ALIKE, step)
     # Mean delay of a look at b after one at a: the share that ends between them times b, less the
     # sum of the ages at which they end, which is the difference of `ended` at the two.
     area, ended = 0.0, [0.0]

@@ -21,6 +21,24 @@ _KEY = re.compile(r"^([A-Za-z_]\w*)[ \t]*:(?=\s)", re.MULTILINE)
 #: A name that is safe to be looked for as a folder (see `manifest.schema.json`).
 _CAMPAIGN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
+#: Keys that a manifest may have, and what else may begin a line of it in block style: a comment, an
+#: item, the end of a flow collection, a document's marks.
+_KEYS = frozenset(
+    (
+        "version",
+        "campaign",
+        "seed",
+        "budget",
+        "limits",
+        "vars",
+        "defaults",
+        "jobs",
+        "runs",
+        "prices",
+    )
+)
+_ODD = re.compile(r"^(?![A-Za-z_]\w*[ \t]*:\s|[#\-\s\]})]|\.\.\.|\Z)", re.MULTILINE)
+
 DEFAULT_RUNS = "runs"
 
 
@@ -59,12 +77,18 @@ def runs_of(path: Path, runs: str) -> Path:
 
 
 def _blocks(text: str) -> dict[str, str]:
-    """The text of each of the manifest's own keys. Raises ValueError where one comes twice."""
+    """The text of each of the manifest's own keys.
+
+    Raises ValueError where one comes twice, or a line may be a key in another spelling.
+    """
+    odd = _ODD.search(text)
+    if odd is not None:
+        raise ValueError(text[odd.start() :][:80])
     starts = list(_KEY.finditer(text))
     ends = [match.start() for match in starts[1:]] + [len(text)]
     blocks: dict[str, str] = {}
     for match, end in zip(starts, ends, strict=True):
-        if match[1] in blocks:
+        if match[1] in blocks or match[1] not in _KEYS:
             raise ValueError(match[1])
         blocks[match[1]] = text[match.start() : end]
     return blocks

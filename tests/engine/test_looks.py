@@ -63,4 +63,5 @@ def test_ages_grow_and_end(mean, sigma, worth, after):
     assert all(earlier < later for earlier, later in pairwise(ages))
     assert all(age > 0 for age in ages)
     reach = math.exp(mean + 2.6 * sigma)
-    assert not ages or (ages[-1] == pytest.approx(reach) and ages[0] > min(after, reach) * 0.99)
+    assert not ages or ages[-1] == pytest.approx(reach, rel=0.1)
+    assert not ages or ages[0] > min(after, reach) * 0.9

@@ -59,6 +59,22 @@ async def test_a_plan_with_an_own_price_is_saved_and_run_as_it_was_saved(world):
         assert [row["estimated_credits"] for row in here.results()] == [60]
 
 
+async def test_a_saved_plan_refuses_to_run_where_a_price_changed(world):
+    async with world() as here:
+        models = here.folder / "models"
+        page = PAGES / "hailuo-pro.txt"
+        await here.call("models", "import", str(page), "--out", "models/hailuo-pro.yaml")
+        here.write("jobs: [{id: a, prompt: a cup, model: hailuo-pro}]\n")
+        await here.call("plan", "manifest.yaml", "--save", "plan.json")
+        table = models / "hailuo-pro.yaml"
+        table.write_text(table.read_text("utf-8").replace("price: 57", "price: 5700"), "utf-8")
+        done = await here.call("run", "--plan", "plan.json", "--yes")
+        assert done.code == 2
+        said = "the price of rivya/hailuo-pro was 57 when the plan was saved, and is 5700"
+        assert said in done.err
+        assert here.sent("create") == 0
+
+
 async def test_a_mistake_in_a_table_points_at_its_line_and_sends_nothing(world):
     async with world() as here:
         assert (await here.call("models", "import", PAGE, "--out", "models/ray-3.yaml")).code == 0
