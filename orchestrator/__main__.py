@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -10,10 +11,17 @@ import traceback
 import click
 
 from orchestrator.cli import ReaderGone, cli
-from orchestrator.errors import ManifestError, OrchestratorError, WrongTables
+from orchestrator.errors import ManifestError, OrchestratorError, StorageError, WrongTables
 
 #: Set to 1, it shows where an unforeseen error happened.
 TRACEBACK_VARIABLE = "ORCHESTRATOR_TRACEBACK"
+
+#: Errors of this machine that no program can foresee: no room, no right, a disk that fails.
+_OF_THE_DISK = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+)
+_TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+_MORE_FILES = "Let it open more, for instance with `ulimit -n 4096`, then run the command again."
 
 SIGINT_CODE = 130
 #: What a shell reports for a program that the end of its pipe stopped.
@@ -47,7 +55,11 @@ def _ended(error: BaseException) -> int:
             return error.code if isinstance(error.code, int) else 0
         case OrchestratorError():
             _tell(_words(error))
+            if _has_too_many_files(error):
+                _tell(f"This process may not open more files. {_MORE_FILES}")
             return error.exit_code
+        case OSError() if error.errno in _OF_THE_DISK | _TOO_MANY_FILES:
+            return _machine(error)
         case click.ClickException():
             error.show()
             return 2
@@ -75,6 +87,29 @@ def _words(error: OrchestratorError) -> str:
     where = "the manifest" if isinstance(error, ManifestError) else "own tables"
     end = f"{number} problem{'s' if number != 1 else ''} in {where}. Nothing was sent."
     return f"{error}\nerror: {end}"
+
+
+def _has_too_many_files(error: BaseException | None) -> bool:
+    """Whether an error came of a file that could not be opened because too many were."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _TOO_MANY_FILES:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _machine(error: OSError) -> int:
+    """An error of the machine that nothing else has told of."""
+    reason = error.strerror or type(error).__name__
+    where = f"{error.filename}: " if error.filename else ""
+    saved = "What is saved stays saved."
+    if error.errno in _TOO_MANY_FILES:
+        _tell(f"error: this process may not open more files ({reason}). {saved} {_MORE_FILES}")
+    else:
+        place = where or "a file, or where the output goes: "
+        step = "Make room, or check who may write there, then run the command again."
+        _tell(f"error: {place}{reason}. {saved} {step}")
+    return StorageError.exit_code
 
 
 def _defect(error: BaseException) -> int:

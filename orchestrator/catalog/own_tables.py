@@ -16,14 +16,21 @@ from orchestrator.errors import UsageError, WrongTables
 from orchestrator.jobs import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.catalog.spec import Model
+    from orchestrator.catalog.table_problems import Wire
 
 #: The environment variable that names the folder.
 VARIABLE = "ORCHESTRATOR_MODELS"
 #: The folder's name beside a manifest.
 FOLDER = "models"
+
+#: No provider in particular: a table may name any.
+_ANY: Mapping[str, Wire] = {}
+
+#: How names of files end that hold YAML.
+_SUFFIXES = frozenset({".yaml", ".yml"})
 
 #: The largest file that is read as a table, in bytes.
 _LARGEST = 1_000_000
@@ -47,11 +54,11 @@ def tables_folder(
     return default if default is not None and default.is_dir() else None
 
 
-def catalog_with(folder: Path | None, providers: Collection[str] = ()) -> Catalog:
+def catalog_with(folder: Path | None, providers: Mapping[str, Wire] = _ANY) -> Catalog:
     """The shipped tables, and those of a folder in addition or in their place.
 
-    A table's provider is one of `providers`; where these are left out, any. Raises WrongTables
-    with every problem of every table.
+    A table's provider is one of `providers`, whose requests can carry what it says; where these
+    are left out, any. Raises WrongTables with every problem of every table.
     """
     if folder is None:
         return shipped()
@@ -63,7 +70,7 @@ def catalog_with(folder: Path | None, providers: Collection[str] = ()) -> Catalo
 
 
 def check_folder(
-    folder: Path, providers: Collection[str] = ()
+    folder: Path, providers: Mapping[str, Wire] = _ANY
 ) -> tuple[tuple[Model, ...], tuple[Problem, ...]]:
     """The models that a folder's tables describe, and all that is wrong with the tables.
 
@@ -71,35 +78,99 @@ def check_folder(
     `catalog_with`.
     """
     models: dict[str, Model] = {}
+    files: dict[str, Path] = {}
     problems: list[Problem] = []
-    for file in sorted(folder.glob("*.yaml")):
-        if file.name.startswith(".") or not file.is_file():
-            continue
+    for file in _tables(folder):
         found = check_table(file, providers)
         if isinstance(found, tuple):
             problems += found
         elif found.name in models:
-            message = f"another table of {folder} describes {found.name} too. Remove one."
-            problems.append(Problem(str(file), 1, 1, "model", "repeated-model", message))
+            place = parse(_text(file), str(file)).entries()["model"].place
+            message = f"{files[found.name]} describes {found.name} too. Remove one."
+            problems.append(
+                Problem(str(file), place.line, place.column, "model", "repeated-model", message)
+            )
         else:
-            models[found.name] = found
+            models[found.name], files[found.name] = found, file
     return tuple(models.values()), tuple(problems)
 
 
-def check_table(file: Path, providers: Collection[str] = ()) -> Model | tuple[Problem, ...]:
+def table_files(folder: Path) -> dict[str, Path]:
+    """The file of each model that a folder's sound tables describe, by `provider/model`."""
+    found = ((check_table(file), file) for file in _tables(folder))
+    return {model.name: file for model, file in found if not isinstance(model, tuple)}
+
+
+def folder_warnings(folder: Path, *, named: bool) -> tuple[Problem, ...]:
+    """What a folder holds that is no table and may be meant as one, and facts still in doubt.
+
+    `named` says that somebody named the folder, so that it is there for its tables.
+    """
+    from orchestrator.catalog.doubts import doubt_warnings
+
+    warnings = list(_passed_over(folder))
+    files = _tables(folder)
+    for file in files:
+        try:
+            text = _text(file)
+            warnings += doubt_warnings(parse(text, str(file)), text)
+        except TableFault:
+            continue
+    if named and not files:
+        hint = "tables are files whose names end with .yaml"
+        warnings.append(_overlooked(folder, "the folder holds no table", hint))
+    return tuple(warnings)
+
+
+def check_table(file: Path, providers: Mapping[str, Wire] = _ANY) -> Model | tuple[Problem, ...]:
     """The model that a table describes, or all that is wrong with it, in the file's order.
 
     `providers` as of `catalog_with`.
     """
+    from orchestrator.catalog.doubts import doubt_problems
     from orchestrator.catalog.table_problems import provider_problems, schema_problems
 
     try:
         text = _text(file)
         root = parse(text, str(file))
         problems = provider_problems(root, providers) + schema_problems(root)
+        # A fact that must not be empty is a problem already.
+        told = {(problem.line, problem.column) for problem in problems}
+        doubts = doubt_problems(root, text)
+        problems += tuple(one for one in doubts if (one.line, one.column) not in told)
         return problems or read_table(text, str(file))
     except TableFault as fault:
         return (fault.problem,)
+
+
+def _tables(folder: Path) -> list[Path]:
+    """The files of a folder that are tables."""
+    return [
+        file
+        for file in sorted(folder.glob("*.yaml"))
+        if not file.name.startswith(".") and file.is_file()
+    ]
+
+
+def _passed_over(folder: Path) -> Iterator[Problem]:
+    """A warning for each entry of a folder that looks like a table and is not read as one."""
+    tables = set(_tables(folder))
+    for entry in sorted(folder.glob("[!.]*")):
+        suffix = entry.suffix.lower()
+        if entry.is_dir():
+            if any(inner.suffix.lower() in _SUFFIXES for inner in entry.glob("*")):
+                hint = f"tables lie in {folder} itself: move them there"
+                yield _overlooked(entry, "tables in a folder of their own are not read", hint)
+        elif suffix in _SUFFIXES and entry.is_symlink() and not entry.exists():
+            hint = "mend the link, or remove it"
+            yield _overlooked(entry, "this link leads nowhere, so no table is read", hint)
+        elif suffix in _SUFFIXES and entry not in tables:
+            hint = f"a table's name ends with .yaml: call it {entry.stem}.yaml"
+            yield _overlooked(entry, "this file is not read as a table", hint)
+
+
+def _overlooked(path: Path, message: str, hint: str) -> Problem:
+    return Problem(str(path), 1, 1, "", "no-table", message, hint)
 
 
 def _text(file: Path) -> str:

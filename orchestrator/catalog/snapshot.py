@@ -80,7 +80,7 @@ def recall(folder: Path, provider: str, origin: str) -> Snapshot | None:
     try:
         document = json.loads(_path(folder, provider, origin).read_bytes())
         asked = datetime.fromisoformat(document["asked"]).astimezone(UTC)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return None
     match document:
         case {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.catalog.schema.table import table_schema
@@ -10,7 +11,7 @@ from orchestrator.catalog.suggest import nearest
 from orchestrator.jobs import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
 
@@ -31,6 +32,18 @@ _TYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a provider's requests settle by themselves, whatever a table says."""
+
+    #: Fields that the program fills, such as `model`: no parameter and no reference may.
+    own_fields: frozenset[str] = frozenset()
+    #: Fields that references fill: no parameter may.
+    reference_fields: frozenset[str] = frozenset()
+    #: Whether there is a Files API that takes local files.
+    uploads: bool = True
+
+
 def schema_problems(root: Node) -> tuple[Problem, ...]:
     """Everything in a table that the published schema refuses, in the file's order."""
     from jsonschema import Draft202012Validator
@@ -47,11 +60,16 @@ def schema_problems(root: Node) -> tuple[Problem, ...]:
     return tuple(found[place] for place in sorted(found))
 
 
-def provider_problems(root: Node, providers: Collection[str]) -> tuple[Problem, ...]:
-    """The provider of a table that is none of these; any will do where there are none."""
-    node = root.value.get("provider") if isinstance(root.value, dict) else None
-    if node is None or not isinstance(node.value, str) or not providers or node.value in providers:
+def provider_problems(root: Node, providers: Mapping[str, Wire]) -> tuple[Problem, ...]:
+    """A provider that is none of these, and what its requests cannot carry.
+
+    Any provider will do where there are none.
+    """
+    node = _child(root, "provider")
+    if node is None or not isinstance(node.value, str) or not providers:
         return ()
+    if node.value in providers:
+        return tuple(_wire_problems(root, node.value, providers[node.value]))
     guess = nearest(node.value, providers)
     hint = f"did you mean `{guess}`?" if guess else f"known are {', '.join(providers)}"
     message = f"no provider is called `{node.value}`"
@@ -70,6 +88,36 @@ def typed(node: Node) -> object:
     if _WHOLE.fullmatch(value):
         return int(value)
     return float(value) if _NUMBER.fullmatch(value) else _TRUTHS.get(value, value)
+
+
+def _wire_problems(root: Node, provider: str, wire: Wire) -> Iterator[Problem]:
+    """Fields that would replace the request's own, and uploads to nowhere."""
+    params, references = _child(root, "params"), _child(root, "references")
+    # Some services do not tell `Model` from `model`.
+    own, of_references = (
+        {name.lower() for name in names} for names in (wire.own_fields, wire.reference_fields)
+    )
+    entries = params.value if params is not None and isinstance(params.value, dict) else {}
+    for key, entry in entries.items():
+        if key.lower() in own | of_references:
+            filler = "this program" if key.lower() in own else "references"
+            message = f"`{key}` is filled by {filler} in requests to {provider}"
+            hint = "it is no parameter: remove it"
+            yield _problem(entry, "reserved-field", message, hint, at_key=True)
+    field = _child(references, "field")
+    if field is not None and str(field.value).lower() in own:
+        message = f"`{field.value}` is filled by this program in requests to {provider}"
+        hint = f"references go into {' or '.join(sorted(wire.reference_fields)) or 'another field'}"
+        yield _problem(field, "reserved-field", message, hint)
+    uploads = _child(references, "uploads")
+    if uploads is not None and uploads.value == "true" and not wire.uploads:
+        hint = "write `uploads: false`; jobs then give public URLs"
+        yield _problem(uploads, "no-uploads", f"{provider} takes no uploads", hint)
+
+
+def _child(node: Node | None, key: str) -> Node | None:
+    """An entry of a mapping; None where there is none, or no mapping."""
+    return node.value.get(key) if node is not None and isinstance(node.value, dict) else None
 
 
 def _problems(error: ValidationError, root: Node) -> Iterator[Problem]:

@@ -73,6 +73,9 @@ _FACTS_OF_TYPE: Mapping[str, frozenset[str]] = {
     "text": frozenset(),
 }
 
+#: What every price is in.
+UNIT = "credits"
+
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 _MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -83,6 +86,16 @@ def shipped() -> Catalog:
     """The catalogue of all tables that come with the program."""
     folder = resources.files("orchestrator.catalog") / "tables"
     return collect(read_table(file.read_text("utf-8"), file.name) for file in _tables_in(folder))
+
+
+def shipped_text(name: str) -> str:
+    """The file of a shipped table, by `provider/model`. Raises KeyError where none is shipped."""
+    folder = resources.files("orchestrator.catalog") / "tables"
+    for file in _tables_in(folder):
+        text = file.read_text("utf-8")
+        if read_table(text, file.name).name == name:
+            return text
+    raise KeyError(name)
 
 
 def collect(models: Iterable[Model]) -> Catalog:
@@ -111,7 +124,7 @@ def read_table(text: str, file: str) -> Model:
         source=fields["source"].text(),
         read=_read_date(fields["read"]),
         price=_price(fields.get("price")),
-        unit=fields["unit"].text(),
+        unit=_unit(fields["unit"]),
         billing=fields["billing"].text() if "billing" in fields else None,
         prompt_limit=fields["prompt_limit"].count(least=1) if "prompt_limit" in fields else None,
         params=params,
@@ -143,7 +156,20 @@ def _price(node: Node | None) -> float | None:
     price = node.number()
     if price < 0:
         node.fail("must not be negative. Leave it out where the price is not known.")
+    if not price:
+        node.fail(
+            "must not be 0, which would count every video as free. Leave it out where the price is "
+            "not known; what costs you nothing is stated under `prices` in the manifest."
+        )
     return price
+
+
+def _unit(node: Node) -> str:
+    """What prices count: credits alone, since budgets and sums are in them."""
+    unit = node.text()
+    if unit != UNIT:
+        node.fail(f"must be `{UNIT}`, which budgets and sums are in, not `{unit}`.")
+    return unit
 
 
 def _params(node: Node, references: ReferenceRules | None) -> tuple[Param, ...]:

@@ -13,6 +13,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.catalog.suggest import nearest
+from orchestrator.errors import LedgerCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,10 @@ COMMANDS: Mapping[str, Lazy] = {
 }
 
 
+#: Where a call keeps what names its run to `rebuild`: a manifest and options, ready for a shell.
+RUN = f"{__name__}.run"
+
+
 class ReaderGone(Exception):
     """Whoever read this program's stdout has gone."""
 
@@ -107,11 +112,25 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise ReaderGone from None
+        except (LedgerCorrupt, BaseExceptionGroup) as error:
+            _name_run(error, ctx.meta.get(RUN))
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items()])
+
+
+def _name_run(error: BaseException, typed: str | None) -> None:
+    """Let the command that mends a ledger name the run as it was typed, where that is known."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            _name_run(inner, typed)
+    elif isinstance(error, LedgerCorrupt) and typed is not None:
+        from orchestrator.ledger.opening import REBUILD
+
+        error.args = (str(error).replace(REBUILD, f"orchestrator rebuild {typed}"),)
 
 
 def _put_examples_first(command: click.Command) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.catalog.spec import Catalog
+    from orchestrator.catalog.table_problems import Wire
 
 #: A command's function.
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -43,13 +44,14 @@ def catalog_for(beside: Path) -> Catalog:
     A call reads a folder once, so that it works with the same tables from its beginning to its
     end. Raises UsageError for a folder that is not there, WrongTables for tables that are wrong.
     """
-    from orchestrator.catalog.own_tables import catalog_with
+    from orchestrator.catalog.own_tables import FOLDER, catalog_with
 
     folder = folder_for(beside)
-    read: dict[Path | None, Catalog] = _meta().setdefault(_READ, {})
-    place = None if folder is None else folder.absolute()
+    read: dict[Path, Catalog] = _meta().setdefault(_READ, {})
+    place = (beside / FOLDER if folder is None else folder).absolute()
     if place not in read:
-        read[place] = catalog_with(folder, _providers() if folder is not None else ())
+        read[place] = catalog_with(folder, {} if folder is None else _providers())
+        _tell_warnings(place, folder)
     return read[place]
 
 
@@ -61,6 +63,14 @@ def folder_for(beside: Path) -> Path | None:
     from orchestrator.catalog.own_tables import tables_folder
 
     return tables_folder(_meta().get(_NAMED), os.environ, beside)
+
+
+def own_files(beside: Path) -> dict[str, Path]:
+    """The files of the own tables that `catalog_for` reads, by `provider/model`."""
+    from orchestrator.catalog.own_tables import table_files
+
+    folder = folder_for(beside)
+    return {} if folder is None else table_files(folder)
 
 
 def named_folder() -> Path | None:
@@ -91,13 +101,32 @@ def as_seen_from(elsewhere: Path, beside: Path) -> list[str]:
     return ["--models", str(folder)]
 
 
+def _tell_warnings(place: Path, folder: Path | None) -> None:
+    """Say on stderr what a folder of tables holds that does not count, or is in doubt.
+
+    `place` is where the tables of a manifest lie, also where there is no such folder.
+    """
+    from orchestrator.catalog.own_tables import folder_warnings
+    from orchestrator.cli.output import near, tell
+    from orchestrator.cli.validate import tell_warning
+
+    if folder is not None:
+        for warning in folder_warnings(folder, named=folder == named_folder()):
+            tell_warning(warning)
+    elif place.exists():
+        tell(f"{near(place)} is no folder, so no own tables are read from it.", "warning")
+
+
 def _meta() -> dict[str, Any]:
     """What this call remembers; nothing is remembered outside a call."""
     context = click.get_current_context(silent=True)
     return {} if context is None else context.meta
 
 
-def _providers() -> tuple[str, ...]:
-    from orchestrator.providers.registry import names
+def _providers() -> dict[str, Wire]:
+    """What tables have to heed of each installed provider."""
+    from orchestrator.catalog.table_problems import Wire
+    from orchestrator.providers.registry import names, provider
 
-    return names()
+    found = (provider(name) for name in names())
+    return {one.name: Wire(one.own_fields, one.reference_fields, one.takes_files) for one in found}

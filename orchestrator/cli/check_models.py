@@ -53,24 +53,22 @@ class Checked:
 
 @click.command("check")
 @catalogue.option
-@click.option("--sandbox", is_flag=True, help="Ask the emulated providers.")
 @options.json
-def check_models(sandbox: bool, as_json: bool) -> None:
+def check_models(as_json: bool) -> None:
     r"""Compare the tables with what the providers list now.
 
     \b
     Examples:
       orchestrator models check
       orchestrator models check --json
-      orchestrator models check --sandbox
 
-    Asks Rivya for its list of models, by one free request with your key; AceDataCloud has no list.
-    Exits 1 where price, billing, prompt limit, availability, modes or kinds of references differ,
-    or a model is gone. Models without a table are listed, and are no difference. What the list does
-    not tell, or not in a way that can be read, is said. The list is kept, so that `validate`,
-    `plan` and `run` warn of models that are gone without asking.
+    Asks Rivya for its list of models, by one free request, with your key where there is one;
+    AceDataCloud has no list. Exits 1 where price, billing, prompt limit, availability, modes or
+    kinds of references differ, or a model is gone. Models without a table are listed, and are no
+    difference. What the list does not tell, or not in a way that can be read, is said. The list is
+    kept, so that `validate`, `plan` and `run` warn of models that are gone without asking.
     """
-    checked, without = anyio.run(_check, sandbox)
+    checked, without = anyio.run(_check)
     if as_json:
         _print_document(checked, without)
     else:
@@ -78,10 +76,8 @@ def check_models(sandbox: bool, as_json: bool) -> None:
     raise SystemExit(1 if any(one.findings for one in checked) else 0)
 
 
-async def _check(sandbox: bool) -> tuple[list[Checked], list[str]]:
+async def _check() -> tuple[list[Checked], list[str]]:
     """What was compared, and the providers that have no list."""
-    from contextlib import AsyncExitStack
-
     from orchestrator.cli.access import read_dotenv
     from orchestrator.cli.wiring import Keys, tell_ignored
     from orchestrator.providers.registry import provider as find_provider
@@ -90,31 +86,22 @@ async def _check(sandbox: bool) -> tuple[list[Checked], list[str]]:
     providers = [find_provider(name) for name in catalog.providers()]
     listing = [one for one in providers if one.models() is not None]
     dotenv = read_dotenv(Path())
-    async with AsyncExitStack() as stack:
-        urls = None
-        if sandbox:
-            from orchestrator.sandbox.server import Sandbox
-
-            urls = await stack.enter_async_context(Sandbox(catalog=catalog))
-        else:
-            tell_ignored(dotenv, [one.name for one in listing])
-        keys = Keys(dotenv, urls)
-        checked = [await _compared(one, keys, catalog, sandbox=sandbox) for one in listing]
+    tell_ignored(dotenv, [one.name for one in listing])
+    checked = [await _compared(one, Keys(dotenv), catalog) for one in listing]
     return checked, [one.name for one in providers if one.models() is None]
 
 
-async def _compared(provider: Provider, keys: Keys, catalog: Catalog, *, sandbox: bool) -> Checked:
+async def _compared(provider: Provider, keys: Keys, catalog: Catalog) -> Checked:
     from orchestrator.catalog.comparing import compare, without_table
-    from orchestrator.cli.model_lists import ask_for_models, remember
+    from orchestrator.cli.model_lists import ask_for_models, remember, whereabouts
 
-    key = keys.need(provider.name)
-    listing = await ask_for_models(provider, key)
-    # What emulated providers offer says nothing about the real ones.
-    if not sandbox:
-        remember(provider, key, listing)
+    key = keys.usable(provider.name)
+    origin = whereabouts(provider, key)
+    listing = await ask_for_models(provider, origin, key)
+    remember(provider, origin, listing)
     return Checked(
         provider.name,
-        key.origin.text,
+        origin.text,
         datetime.now(UTC),
         compare(catalog, provider.name, listing),
         without_table(catalog, provider.name, listing),
@@ -171,9 +158,22 @@ def _print(checked: Sequence[Checked], without: Sequence[str]) -> None:
         tell(f"{tables} compared with {one.provider}'s list: {found}.")
     for name in without:
         tell(f"{name} has no list of its models: its tables are not checked.", "note")
-    if any(one.findings for one in checked):
-        tell("To put it right, add a table of your own: save the model's page, then")
-        tell("  orchestrator models import PAGE --out models/MODEL.yaml")
+    _advise([one.model for part in checked for one in part.models if one.found == "differs"])
+
+
+def _advise(models: Sequence[str]) -> None:
+    """Say how tables are put right: a model that is gone needs none."""
+    from orchestrator.cli.output import tell
+
+    own = catalogue.own_files(Path())
+    for name in models:
+        if name in own:
+            tell(f"To put {name} right, edit {own[name]}.")
+    shipped = [name for name in models if name not in own]
+    if shipped:
+        tell(f"To put {', '.join(shipped)} right, edit a table of your own in the folder models:")
+    for name in shipped:
+        tell(f"  orchestrator models show {name} --yaml > models/{name.partition('/')[2]}.yaml")
 
 
 def _rows(checked: Checked) -> Iterator[tuple[str, str, str]]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from orchestrator.cli import catalogue
 from orchestrator.cli.access import check_key, find_key, origin_of
 from orchestrator.cli.editor_schema import schema_finding, stale_schema
-from orchestrator.errors import OrchestratorError
-from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, examine, refuse_lost
+from orchestrator.errors import CredentialsError, OrchestratorError
+from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, REBUILD, examine, refuse_lost
 from orchestrator.plan.cost import amount
 from orchestrator.providers.base import Fault, PollTrouble
 from orchestrator.providers.registry import provider as find_provider
@@ -37,6 +37,8 @@ OLDEST_SQLITE = (3, 37, 0)
 LITTLE_DISK = 2 * 1000**3
 #: How far the clock may be from a provider's, in seconds: resends are allowed by the clock.
 CLOCK_TOLERANCE = 60.0
+#: What the check of the clock is called.
+CLOCK = "clock"
 #: How long a provider may take to answer, in seconds.
 PATIENCE = 20.0
 #: An id that no provider gives out.
@@ -67,8 +69,11 @@ def machine(folder: Path) -> list[Check]:
     ]
 
 
-def ledger(folder: Path) -> list[Check]:
-    """Whether the ledger of a run folder is whole, by all of it; nothing where there is none."""
+def ledger(folder: Path, typed: str) -> list[Check]:
+    """Whether the ledger of a run folder is whole, by all of it; nothing where there is none.
+
+    `typed` is what names the run to `rebuild`.
+    """
     path = folder / LEDGER_FILE
     try:
         refuse_lost(path)
@@ -76,10 +81,17 @@ def ledger(folder: Path) -> list[Check]:
             return []
         wrong = examine(path, whole=True, thorough=True)
     except (OrchestratorError, OSError, sqlite3.Error) as error:
-        return [Check("ledger", str(error), finding=True)]
+        return [Check("ledger", _with_run(str(error), typed), finding=True)]
     if wrong is None:
         return [Check("ledger", f"{path} is whole")]
-    return [Check("ledger", f"{path} is damaged: {wrong}. {NEXT_STEP}", finding=True)]
+    return [
+        Check("ledger", f"{path} is damaged: {wrong}. {_with_run(NEXT_STEP, typed)}", finding=True)
+    ]
+
+
+def _with_run(text: str, typed: str) -> str:
+    """The text with a run's name in the command that makes its ledger again."""
+    return text.replace(REBUILD, f"orchestrator rebuild {typed}")
 
 
 def lying_schema(schema: Path, catalog: Catalog) -> list[Check]:
@@ -199,23 +211,27 @@ async def _knock(provider: Provider) -> tuple[list[Check], Mapping[str, str]]:
 async def listed(found: Found, catalog: Catalog, *, answers: bool) -> list[Check]:
     """Whether the tables of a provider's models agree with its own list of them.
 
-    It is asked for where the provider `answers` and there is a key. Nothing where it has no list.
+    It is asked for where the provider `answers`, without a key where there is none and none is
+    needed. Nothing where it has no list.
     """
     from orchestrator.catalog.comparing import compare
-    from orchestrator.cli.model_lists import ask_for_models, remember
+    from orchestrator.cli.model_lists import ask_for_models, remember, whereabouts
 
     provider, name = found.provider, f"{found.provider.name} models"
     if provider.models() is None:
         return []
-    if found.key is None:
-        return [Check(name, f"not compared: that takes a key{_compared_last(found)}")]
-    if not answers:
+    if not answers or found.trouble is not None:
         return [Check(name, f"not compared: nobody was asked{_compared_last(found)}")]
     try:
-        listing = await ask_for_models(provider, found.key)
+        origin = whereabouts(provider, found.key)
+        listing = await ask_for_models(provider, origin, found.key)
+    except CredentialsError as error:
+        if found.key is None:
+            return [Check(name, f"not compared: that takes a key{_compared_last(found)}")]
+        return [Check(name, str(error), finding=True)]
     except OrchestratorError as error:
         return [Check(name, str(error), finding=True)]
-    remember(provider, found.key, listing)
+    remember(provider, origin, listing)
     return [_agreement(name, compare(catalog, provider.name, listing))]
 
 
@@ -242,6 +258,11 @@ def _compared_last(found: Found) -> str:
     return "" if snapshot is None else f"; the last list came {asked_on(snapshot)}"
 
 
+def clock_unchecked(*, offline: bool) -> Check:
+    """The clock where no reply told the time: that it was not looked at is no finding."""
+    return Check(CLOCK, f"not checked: {'nobody was asked' if offline else 'no answer'}")
+
+
 def clock(name: str, headers: Mapping[str, str]) -> list[Check]:
     """How far this machine's clock is from the one that dated a reply."""
     try:
@@ -250,5 +271,5 @@ def clock(name: str, headers: Mapping[str, str]) -> list[Check]:
         return []
     apart = abs(time.time() - theirs)
     if apart <= CLOCK_TOLERANCE:
-        return [Check("clock", f"agrees with {name}")]
-    return [Check("clock", f"{span(apart)} away from {name}'s: set it right", finding=True)]
+        return [Check(CLOCK, f"agrees with {name}")]
+    return [Check(CLOCK, f"{span(apart)} away from {name}'s: set it right", finding=True)]

@@ -62,13 +62,16 @@ async def _examine(manifest: Path | None, offline: bool) -> list[Check]:
         wanted = {f"{job.provider}/{job.model}" for job in loaded.jobs}
         used = Catalog({name: catalog.models[name] for name in sorted(wanted)})
         schemas = checkup.named_schema(manifest, catalog)
-        ledger = checkup.ledger(options.run_folder(loaded, run_dir=None, sandbox=False))
+        typed = options.typed(manifest, None, sandbox=False)
+        ledger = checkup.ledger(options.run_folder(loaded, run_dir=None, sandbox=False), typed)
     dotenv = read_dotenv(folder)
     tell_ignored(dotenv, names)
     found = [checkup.look_for_key(name, dotenv) for name in names]
     needed = manifest is not None or not any(one.key for one in found)
     keys = [checkup.key_check(one, needed=needed) for one in found]
     reached = await _reach_all(found, used, offline=offline)
+    if not any(check.name == checkup.CLOCK for check in reached):
+        reached.append(checkup.clock_unchecked(offline=offline))
     return [*checkup.machine(disk), *ledger, *schemas, *keys, *reached]
 
 

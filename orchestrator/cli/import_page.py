@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.catalog.doubts import MARK
 from orchestrator.cli import options
 from orchestrator.errors import DiskError, UsageError
 
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
 
     from orchestrator.catalog.importing import Imported
 
-#: How a table marks a doubtful field.
-MARK = "# DOUBT"
+#: The day of an import, which alone makes no other table.
+_DAY = re.compile(r'^ *"?read"?: .*$', re.MULTILINE)
 
 #: The facts of a document; all null where there is no table.
 _FACTS = (
@@ -40,23 +43,25 @@ _FACTS = (
 @click.argument("page", metavar="PAGE", type=click.Path(path_type=Path))
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to write the table, in place of stdout; a folder takes MODEL.yaml.",
+    help="Where to write the table, in place of stdout; a folder, or FOLDER/, takes MODEL.yaml.",
 )
+@click.option("--force", is_flag=True, help="Replace a table that says something else.")
 @options.json
-def import_page(page: Path, out: Path | None, as_json: bool) -> None:
+def import_page(page: Path, out: str | None, force: bool, as_json: bool) -> None:
     r"""Read a new table from a saved page of Rivya's documentation.
 
     \b
     Examples:
-      orchestrator models import sora-3.txt --out models/sora-3.yaml
+      orchestrator models import sora-3.txt --out models/
+      orchestrator models import sora-3.txt --out models/sora-3.yaml --force
       orchestrator models import sora-3.txt --json
 
     PAGE is the text of one model's page, in any language, as copied or as Markdown. What it does
     not tell for certain is never guessed: it is listed with its line, left empty in the table and
     marked there, and the command exits 1. Where rows may be missing, there is no table. Tables
-    in models/ beside a manifest are used at once.
+    in models/ beside a manifest are used at once, but for those with a marked field that decides
+    what is sent. A table that is there and says something else is kept, unless --force is given.
     """
     from orchestrator.catalog.importing import read_page
     from orchestrator.cli.output import print_json
@@ -64,7 +69,7 @@ def import_page(page: Path, out: Path | None, as_json: bool) -> None:
     found = read_page(_bytes(page), datetime.now(UTC).date())
     document = _document(found)
     if out is not None and found.draft is not None:
-        _save(found, document, out, page, as_json=as_json)
+        _save(found, document, _file(out, found.draft.model), page, force=force, as_json=as_json)
     elif found.draft is not None and not as_json:
         _print_table(found)
     if as_json:
@@ -104,19 +109,24 @@ def _print_table(found: Imported) -> None:
 
 
 def _save(
-    found: Imported, document: Mapping[str, Any], out: Path, page: Path, *, as_json: bool
+    found: Imported,
+    document: Mapping[str, Any],
+    file: Path,
+    page: Path,
+    *,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write the table: YAML, or JSON where that is asked for and the name says so."""
     from orchestrator.catalog.importing import table_text
     from orchestrator.cli.output import tell
 
     assert found.draft is not None
-    file = _file(out, found.draft.model)
     text = table_text(found.draft, found.doubts)
     if as_json and file.suffix == ".json":
         text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     try:
-        _refuse_loss(file, page, doubtful=bool(found.doubts))
+        _refuse_loss(file, page, text, force=force)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     except OSError as error:
@@ -126,16 +136,18 @@ def _save(
     tell(f"The table is in {file}.")
 
 
-def _file(out: Path, model: str | None) -> Path:
-    if not out.is_dir():
-        return out
+def _file(out: str, model: str | None) -> Path:
+    """The file that `--out` means: one named after the model where a folder is named."""
+    path = Path(out)
+    if not path.is_dir() and not out.endswith(("/", os.sep)):
+        return path
     if model is None:
-        raise UsageError(f"the page does not tell the model's id: name a file in {out}.")
-    return out / f"{model}.yaml"
+        raise UsageError(f"the page does not tell the model's id: name a file in {path}.")
+    return path / f"{model}.yaml"
 
 
-def _refuse_loss(file: Path, page: Path, *, doubtful: bool) -> None:
-    """Raise UsageError where writing would lose what no import wrote."""
+def _refuse_loss(file: Path, page: Path, text: str, *, force: bool) -> None:
+    """Raise UsageError where writing this text would lose something else."""
     if not file.exists():
         return
     if file.samefile(page):
@@ -144,10 +156,10 @@ def _refuse_loss(file: Path, page: Path, *, doubtful: bool) -> None:
     is_table = not there.strip() or "provider:" in there or '"provider":' in there
     if not is_table:
         raise UsageError(f"{file} holds something else than a table. Name another file with --out.")
-    if doubtful and there.strip() and MARK not in there:
+    if not force and there.strip() and _DAY.sub("", there) != _DAY.sub("", text):
         raise UsageError(
-            f"{file} holds a table without doubts, which a draft would replace. "
-            "Name another file with --out, or remove it."
+            f"{file} holds another table, which may be somebody's work. Name another file with "
+            "--out, or replace it with --force."
         )
 
 

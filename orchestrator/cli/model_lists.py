@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.catalog.snapshot import Snapshot
     from orchestrator.cli.access import Key
     from orchestrator.providers.base import Provider
+    from orchestrator.providers.origins import Origin
 
 #: How long a provider may take to answer, in seconds.
 PATIENCE = 20.0
@@ -23,17 +24,18 @@ OLD_DAYS = 30
 ASK_AGAIN = "orchestrator models check"
 
 
-async def ask_for_models(provider: Provider, key: Key) -> Listing:
-    """A provider's list of its models, by one free request.
+async def ask_for_models(provider: Provider, origin: Origin, key: Key | None) -> Listing:
+    """A provider's list of its models, by one free request; some tell it without a key.
 
-    Raises CredentialsError where the key is refused, UsageError where no list comes.
+    Raises CredentialsError where the key is refused or needed, UsageError where no list comes.
     """
     from orchestrator.providers.base import Fault
     from orchestrator.providers.transport import Transport, TransportError
 
     request = provider.models()
     assert request is not None, f"{provider.name} has no list of models"
-    async with Transport(key.origin, key.value, create_timeout=PATIENCE) as transport:
+    credential = None if key is None else key.value
+    async with Transport(origin, credential, create_timeout=PATIENCE) as transport:
         try:
             reply = await transport.ask(request, timeout=PATIENCE)
         except TransportError as error:
@@ -45,11 +47,16 @@ async def ask_for_models(provider: Provider, key: Key) -> Listing:
         return found
     told = f"{found.message} ({found.code})"
     if reply.status in (401, 403):
-        raise CredentialsError(f"{provider.name} refuses {key.source}: {told}. Check the key.")
+        if key is not None:
+            raise CredentialsError(f"{provider.name} refuses {key.source}: {told}. Check the key.")
+        variable = provider.settings.key_variable
+        raise CredentialsError(
+            f"{provider.name} tells its models to nobody without a key: {told}. Set {variable}."
+        )
     raise UsageError(f"{provider.name} tells no list of its models: {told}. Try again later.")
 
 
-def remember(provider: Provider, key: Key, listing: Listing) -> None:
+def remember(provider: Provider, origin: Origin, listing: Listing) -> None:
     """Keep a list for calls that do not ask; a disk that refuses that is told as a warning."""
     from orchestrator.cli.output import tell
 
@@ -57,7 +64,7 @@ def remember(provider: Provider, key: Key, listing: Listing) -> None:
     if folder is None:
         return
     try:
-        keep(folder, taken(provider.name, key.origin.text, listing, datetime.now(UTC)))
+        keep(folder, taken(provider.name, origin.text, listing, datetime.now(UTC)))
     except OSError as error:
         tell(
             f"the list cannot be kept in {folder}: {error.strerror}. `plan` will not know what it "
@@ -68,13 +75,17 @@ def remember(provider: Provider, key: Key, listing: Listing) -> None:
 
 def last_list(provider: Provider, key: Key | None) -> Snapshot | None:
     """The list that was kept of this provider, where its key or else the environment says it is."""
+    folder = state_folder(os.environ)
+    return (
+        None if folder is None else recall(folder, provider.name, whereabouts(provider, key).text)
+    )
+
+
+def whereabouts(provider: Provider, key: Key | None) -> Origin:
+    """Where a provider is asked: where its key says, else where the environment does."""
     from orchestrator.cli.access import origin_of
 
-    folder = state_folder(os.environ)
-    if folder is None:
-        return None
-    origin = key.origin if key is not None else origin_of(provider.settings, os.environ)
-    return recall(folder, provider.name, origin.text)
+    return key.origin if key is not None else origin_of(provider.settings, os.environ)
 
 
 def asked_on(snapshot: Snapshot) -> str:

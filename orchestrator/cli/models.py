@@ -11,7 +11,7 @@ import click
 from orchestrator.cli import catalogue, options
 from orchestrator.cli.check_models import check_models
 from orchestrator.cli.import_page import import_page
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, WrongTables
 
 if TYPE_CHECKING:
     from orchestrator.catalog.importing import Draft
@@ -84,20 +84,27 @@ def list_models(as_json: bool) -> None:
 
 @models.command("show")
 @click.argument("model")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print the table's file, to copy and edit.")
 @catalogue.option
 @options.json
-def show(model: str, as_json: bool) -> None:
+def show(model: str, as_yaml: bool, as_json: bool) -> None:
     r"""Show one model's price, parameters and references.
 
     \b
     Examples:
       orchestrator models show sora-2-pro
       orchestrator models show rivya/hailuo-pro --json
+      orchestrator models show hailuo-pro --yaml > models/hailuo-pro.yaml
 
     MODEL is the model's id, with PROVIDER/ before it where several providers have it.
     """
-    from orchestrator.cli.output import SCHEMA_VERSION, print_json
+    if as_yaml and as_json:
+        raise UsageError("--yaml and --json exclude each other: leave one of them out.")
+    from orchestrator.cli.output import SCHEMA_VERSION, print_json, write_text
 
+    if as_yaml:
+        write_text(_table_text(model))
+        return
     found = find_model(catalogue.catalog_for(Path()), model)
     if as_json:
         print_json({"schema_version": SCHEMA_VERSION, **model_document(found)})
@@ -119,6 +126,20 @@ def schema(model: str) -> None:
     from orchestrator.cli.output import print_json
 
     print_json(model_schema(find_model(catalogue.catalog_for(Path()), model)))
+
+
+def _table_text(model: str) -> str:
+    """The file of the table of the model that is so called: the user's own where there is one."""
+    from orchestrator.catalog.tables import shipped, shipped_text
+
+    try:
+        catalog = catalogue.catalog_for(Path())
+    except WrongTables:
+        # The shell that sends this into a new table has made an empty one of it already.
+        catalog = shipped()
+    name = find_model(catalog, model).name
+    own = catalogue.own_files(Path()).get(name)
+    return shipped_text(name) if own is None else own.read_text("utf-8-sig")
 
 
 def find_model(catalog: Catalog, name: str) -> Model:

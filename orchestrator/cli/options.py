@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from orchestrator.cli import catalogue
+from orchestrator.cli import RUN, catalogue
 from orchestrator.errors import ManifestError, UsageError, WrongTables
 
 if TYPE_CHECKING:
@@ -157,9 +157,11 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
         if run_dir is not None:
             raise UsageError(f"{run} is a folder already: --run-dir goes with a manifest.")
         folder, settings = run.absolute(), run.absolute()
+        remember(f"MANIFEST {shlex.join(['--run-dir', str(run), *catalogue.typed()])}")
     elif not run.exists():
         raise UsageError(f"{run} is not there. Name a manifest or a run folder.")
     else:
+        remember(words)
         folder, settings = _folder_of(run, run_dir, sandbox=sandbox), run.absolute().parent
     if not has_ledger(folder):
         from orchestrator.ledger.opening import refuse_lost
@@ -192,6 +194,13 @@ def typed(run: Path, run_dir: Path | None, *, sandbox: bool) -> str:
     if sandbox:
         words.append("--sandbox")
     return shlex.join([*words, *catalogue.typed()])
+
+
+def remember(words: str) -> None:
+    """Have the command that makes a damaged ledger again name this run: see `typed`."""
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        context.meta[RUN] = words
 
 
 def _no_ledger(run: Path, folder: Path, words: str) -> str:

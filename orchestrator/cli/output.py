@@ -58,6 +58,20 @@ def say(text: str = "") -> None:
     click.echo(printable(text))
 
 
+def say_prose(text: str) -> None:
+    """Print a sentence on stdout; on a terminal it is folded between its words."""
+    for line in _prose(printable(text), sys.stdout):
+        click.echo(line)
+
+
+def _prose(text: str, stream: TextIO) -> list[str]:
+    """A sentence in lines no wider than a terminal, which would break words; else in one."""
+    width = terminal_width(stream)
+    if width is None:
+        return [text]
+    return [line for part in text.split("\n") for line in _folded(part, max(width, _LEAST_FOLD))]
+
+
 def say_entry(title: str, text: str) -> None:
     """Print `title  text` on stdout, folded at 80 columns or less with the text aligned."""
     indent = " " * (len(f"{title:<{_TITLE}}") + 1)
@@ -73,11 +87,19 @@ def _folded(text: str, room: int) -> list[str]:
 
 
 def tell(text: str, kind: str = "", where: str = "") -> None:
-    """Print to stderr; `kind` (`warning`, `note`) and a place in a file stand before the text."""
+    """Print to stderr; `kind` (`warning`, `note`) and a place in a file stand before the text.
+
+    What has a kind is prose, which a terminal gets folded between its words; other text may be a
+    command to be pasted, and stays one line.
+    """
     words = printable(text)
-    if kind:
-        words = f"{coloured(f'{kind}:', kind, sys.stderr)} {words}"
-    click.echo(printable(where) + words, err=True)
+    if not kind:
+        click.echo(printable(where) + words, err=True)
+        return
+    title = f"{kind}:"
+    lines = "\n".join(_prose(f"{printable(where)}{title} {words}", sys.stderr))
+    before, _, after = lines.partition(title)
+    click.echo(f"{before}{coloured(title, kind, sys.stderr)}{after}", err=True)
 
 
 def coloured(text: str, kind: str, stream: TextIO) -> str:

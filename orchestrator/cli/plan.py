@@ -71,7 +71,7 @@ def plan(
     """
     from orchestrator.cli.gone_models import with_gone_models
     from orchestrator.cli.plan_page import print_plan, print_requests, tell_warnings
-    from orchestrator.cli.selected import tell_unmatched
+    from orchestrator.cli.selected import tell_left_out, tell_unmatched
     from orchestrator.manifest.check import load
     from orchestrator.plan.document import plan_document
     from orchestrator.plan.selection import parse
@@ -82,10 +82,16 @@ def plan(
     if not sandbox:
         loaded = with_gone_models(manifest, loaded)
     folder = options.run_folder(loaded, run_dir=run_dir, sandbox=sandbox)
+    options.remember(options.typed(manifest, run_dir, sandbox=sandbox))
     outlook = look(loaded, catalog, folder, selection)
     document = plan_document(outlook.plan, outlook.rows, outlook.spend, outlook.attempts_made)
+    if save is not None:
+        # Before anything is printed: who reads it may go away.
+        given = {"sandbox": sandbox, "run_dir": run_dir, "select": list(select), "limit": limit}
+        _save(outlook.plan, save, {**given, "models": catalogue.named_folder()})
     tell_warnings(outlook.plan)
     tell_unmatched(selection, outlook.plan)
+    tell_left_out(outlook.plan)
     if as_json:
         _print_document(document, outlook.plan, requests=requests)
     else:
@@ -93,9 +99,7 @@ def plan(
         if requests:
             print_requests(_requests(outlook.plan))
     if save is not None:
-        given = {"sandbox": sandbox, "run_dir": run_dir, "select": list(select), "limit": limit}
-        given["models"] = catalogue.named_folder()
-        _save(outlook.plan, save, given)
+        _tell_saved(save)
     raise SystemExit(0 if document["budget"]["fits"] else DOES_NOT_FIT)
 
 
@@ -130,9 +134,6 @@ def _print_document(document: dict[str, Any], made: Plan, *, requests: bool) -> 
 
 def _save(made: Plan, path: Path, given: Mapping[str, Any]) -> None:
     """Save the plan, its paths absolute: it may be applied from another folder."""
-    import shlex
-
-    from orchestrator.cli.output import tell
     from orchestrator.plan.document import save
 
     absolute = {
@@ -145,4 +146,11 @@ def _save(made: Plan, path: Path, given: Mapping[str, Any]) -> None:
         raise DiskError(
             f"the plan cannot be saved to {path}: {error.strerror}. Name another file with --save."
         ) from error
+
+
+def _tell_saved(path: Path) -> None:
+    import shlex
+
+    from orchestrator.cli.output import tell
+
     tell(f"Saved. To run exactly this: orchestrator run --plan {shlex.quote(os.fspath(path))}")

@@ -1,18 +1,21 @@
 """How a run stands, on stderr while it goes on, and what came of it at the end.
 
-On a terminal a small live display; elsewhere one plain line at most every half minute. What is
-shown is a `Snapshot`, a pure reading of the engine's own counts; nothing here changes a run.
+On a terminal a small live display; elsewhere one plain line at most every half minute, and one
+every five minutes where nothing changes. What is shown is a `Snapshot`, a pure reading of the
+engine's own counts; nothing here changes a run.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
+import time
 from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from orchestrator.engine.tally import Reason
+from orchestrator.engine.tally import PENDING, Reason
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.plan.cost import amount
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 #: Seconds between two refreshes of the live display, and between two plain lines.
 REFRESH = 0.5
 PLAIN_EVERY = 30.0
+#: Seconds after which a plain line comes although nothing changed, while jobs are open.
+QUIET_MOST = 300.0
 #: What the live display shows at most, so that it fits a terminal of 24 lines.
 MOST_ACCOUNTS = 4
 MOST_WAITS = 3
@@ -100,6 +105,16 @@ class Waiting:
     def __str__(self) -> str:
         return self.what if self.seconds is None else f"{self.what}, {_whole(self.seconds)} more"
 
+    def until(self, wall: float) -> str:
+        """The same for who reads it later: with the time of day, of this machine, that it ends at.
+
+        `wall` is now, in seconds since the epoch.
+        """
+        if self.seconds is None:
+            return self.what
+        due = time.strftime("%H:%M:%S", time.localtime(math.ceil(wall + self.seconds)))
+        return f"{self.what}, next try at {due}"
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -115,6 +130,11 @@ class Snapshot:
     elapsed: float
     spending: tuple[Spending, ...]
     waiting: tuple[Waiting, ...]
+
+    @property
+    def has_open_jobs(self) -> bool:
+        """Whether some job is still to be sent, or is under way."""
+        return any(self.counts[state] for state in (State.PLANNED, *PENDING))
 
     def without_time(self) -> Snapshot:
         """The same, apart from what changes while nothing happens."""
@@ -199,13 +219,13 @@ def _left(until: float | None, now: float) -> float | None:
     return until - now if until is not None and until > now else None
 
 
-def line(snap: Snapshot) -> str:
-    """A snapshot as one plain line."""
+def line(snap: Snapshot, wall: float) -> str:
+    """A snapshot as one plain line; `wall` is its time, in seconds since the epoch."""
     parts = [f"{count:,} {state}" for state, count in _others(snap.counts)]
     groups = [
         f"{_whole(snap.elapsed)}: {', '.join([_stored(snap), *parts])}",
         ", ".join(str(spending) for spending in snap.spending),
-        ", ".join(str(wait) for wait in snap.waiting),
+        ", ".join(wait.until(wall) for wait in snap.waiting),
     ]
     return clean("; ".join(group for group in groups if group))
 
@@ -260,15 +280,19 @@ async def show(campaign: Watched, *, mode: str, stream: TextIO, total: int, cloc
 
 async def _show_plain(look: Callable[[], Snapshot], stream: TextIO, clock: Clock) -> None:
     latest: Snapshot | None = None
+    told = 0.0
     try:
         while True:
             await clock.sleep(PLAIN_EVERY)
             now = look()
-            if now.without_time() != latest:
-                latest = now.without_time()
-                print(line(now), file=stream, flush=True)
+            is_quiet = now.has_open_jobs and now.elapsed - told >= QUIET_MOST
+            if is_quiet or now.without_time() != latest:
+                latest, told = now.without_time(), now.elapsed
+                print(line(now, clock.wall()), file=stream, flush=True)
     finally:
-        print(line(look()), file=stream, flush=True)
+        # It waits for nothing any more.
+        end = replace(look(), waiting=())
+        print(line(end, clock.wall()), file=stream, flush=True)
 
 
 async def _show_live(look: Callable[[], Snapshot], stream: TextIO, clock: Clock) -> None:
@@ -326,7 +350,9 @@ def _wait_lines(snap: Snapshot) -> list[str]:
     return [*lines, f"and {more} more"] if more else lines
 
 
-def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
+def final_lines(
+    tally: Tally, folder: Path, elapsed: float, *, has_report: bool = True
+) -> list[str]:
     """The end of a run in a few lines: the verdict, why, what to do next, where the results lie."""
     lines = [_verdict(tally, elapsed)]
     lines += [f"  {clean(text)}" for text in tally.rescued]
@@ -337,7 +363,8 @@ def final_lines(tally: Tally, folder: Path, elapsed: float) -> list[str]:
         lines.append(f"    {_NEXT_STEPS[reason]}")
     lines += _left_over(tally, folder)
     lines.append(f"Videos and results: {_shown(folder)}")
-    lines.append(f"Report: {_shown(folder / 'report.html')}")
+    if has_report:
+        lines.append(f"Report: {_shown(folder / 'report.html')}")
     return lines
 
 

@@ -82,7 +82,7 @@ def _check_count(decision: Decision, jobs: Sequence[str], *, all_jobs: bool) -> 
 
 def _list(target: Target, jobs: Sequence[str]) -> None:
     from orchestrator.cli.decisions import commands, find, names, reason
-    from orchestrator.cli.output import say, tell
+    from orchestrator.cli.output import say, say_prose, tell
     from orchestrator.ledger.sqlite import read_ledger
 
     with read_ledger(target.folder) as ledger:
@@ -91,7 +91,7 @@ def _list(target: Target, jobs: Sequence[str]) -> None:
     for number, row in enumerate(find(waiting, jobs) if jobs else waiting):
         if number:
             say()
-        say(f"{called[row.row]}: {reason(row)}")
+        say_prose(f"{called[row.row]}: {reason(row)}")
         for command in commands(row, called[row.row], target.typed):
             say(f"  {command}")
     if not waiting:

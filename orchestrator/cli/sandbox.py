@@ -60,11 +60,40 @@ def sandbox(port: int, faults: Path | None) -> None:
 
     `on` is create, poll, upload, download, balance or task. provider, model and match (a part of
     the prompt) narrow it; nth, times, every, after and chance say which of the requests that fit,
-    counted over all or `per: task`. `do` is, on a request: status, reset, hang, cut, slow,
-    redirect, html, empty, gzip, garbage; on a download also truncated, expired, changed,
-    wrong_range, ignore_range, lie, no_length, endless, no_etag; on a task: fail, refused,
-    channel_down, never, latency, missing, flap, word, spell, hiccup, sync, no_url, urls, credits,
-    reserve, duplicate. A wrong file is refused, with what may stand there.
+    counted over all or `per: task`. `do` is a word, or one with its value. On a request:
+
+    \b
+      {status: 503}       an HTTP status; with code, message, body, retry_after
+      {hang: 30}          no answer for so many seconds, then a reset
+      {cut: 1000}         so many bytes of the answer, then the connection ends
+      {slow: 100}         so many bytes a second
+      {redirect: 307}     a redirect status, with `to` as its target
+      {gzip: 1000000}     compressed; with a number, so many zeros
+      {garbage: text}     text, list, nan, duplicate, surrogate, deep or endless
+      reset, html, empty  no answer; a page; an answer without a body
+
+    With `made: true` a create or an upload is done before that. On a download also:
+
+    \b
+      {wrong_range: 1}    begins so many bytes late
+      {lie: 10}           a length that is so many bytes too high
+      truncated, expired, changed, ignore_range, no_length, endless, no_etag
+
+    On a task, when it is made:
+
+    \b
+      {fail: CODE}        it fails; with message, and `bare: true` for a bare text
+      {latency: 3}        seconds until it ends
+      {missing: 5}        seconds for which its id is not known
+      {flap: [WORD]}      the status words of its first polls
+      {word: WORD}        the status word while it runs
+      {spell: WORD}       the status word of success
+      {urls: 3}           so many videos
+      {credits: 90}       so many final credits
+      {reserve: 90}       so many reserved credits
+      refused, channel_down, never, hiccup, sync, no_url, duplicate
+
+    A wrong file is refused, with what may stand there.
     """
     anyio.run(_serve, port, faults, catalogue.catalog_for(Path()))
 

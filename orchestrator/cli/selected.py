@@ -1,4 +1,4 @@
-"""What `--select` leaves out by mistake: expressions that no job fits."""
+"""What `--select` leaves out: by mistake, or because a person gave a job up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.catalog.suggest import nearest
 from orchestrator.cli.output import some, tell
 from orchestrator.plan.selection import Selection
+from orchestrator.report.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,25 @@ def tell_unmatched(selection: Selection, plan: Plan) -> None:
     """Say on stderr which expressions no job of the manifest fits, and what there is instead."""
     for text in unmatched(selection, plan):
         tell(text, "warning")
+
+
+def tell_left_out(plan: Plan) -> None:
+    """Say on stderr which jobs `state:failed` leaves out, and how to have them all the same."""
+    for text in left_out(plan):
+        tell(text, "note")
+
+
+def left_out(plan: Plan) -> Iterator[str]:
+    """A line on the failed jobs that a person gave up and that are not started again; else none."""
+    keys = [entry.job.key for entry in plan.left_out]
+    if keys:
+        was, it = ("was", "it") if len(keys) == 1 else ("were", "them")
+        yield (
+            f"{counted(len(keys), 'failed job')} {was} given up with `resolve --abandon` and "
+            f"stay{'s' if len(keys) == 1 else ''} so: {some(keys)}. "
+            f"For a new attempt, which costs, name {it}: --select state:failed "
+            f"--select id:{keys[0]}"
+        )
 
 
 def unmatched(selection: Selection, plan: Plan) -> Iterator[str]:

@@ -10,7 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from orchestrator.cli.earlier import ended_tasks, found_bounds
 from orchestrator.cli.gone_models import with_gone_models
 from orchestrator.cli.output import near, print_json, tell
 from orchestrator.cli.progress import final_lines, is_live, show
-from orchestrator.cli.selected import tell_unmatched
+from orchestrator.cli.selected import tell_left_out, tell_unmatched
 from orchestrator.cli.status import status_document, unstarted_document
 from orchestrator.cli.validate import tell_warning
 from orchestrator.cli.wiring import Keys, needed_keys, opened, tell_ignored
@@ -97,6 +97,7 @@ async def run_call(call: Call) -> int:
     for warning in manifest.warnings:
         tell_warning(warning)
     folder = options.run_folder(manifest, run_dir=call.run_dir, sandbox=call.sandbox)
+    options.remember(options.typed(call.manifest, call.run_dir, sandbox=call.sandbox))
     try:
         exit_code = await _run(call, manifest, folder)
     except UsageError:
@@ -113,12 +114,11 @@ async def run_call(call: Call) -> int:
 
 def _standing(call: Call, manifest: Manifest, folder: Path) -> dict[str, Any]:
     """What `run --json` prints: how the run stands, also where it never began."""
-    warnings = [asdict(warning) for warning in manifest.warnings]
     if not options.has_ledger(folder):
-        return {**unstarted_document(manifest, folder), "warnings": warnings}
+        return unstarted_document(manifest, folder)
     with read_ledger(folder) as ledger:
         typed = options.typed(call.manifest, call.run_dir, sandbox=call.sandbox)
-        return {**status_document(ledger, folder, typed), "warnings": warnings}
+        return status_document(ledger, folder, typed)
 
 
 async def _run(call: Call, manifest: Manifest, folder: Path) -> int:
@@ -134,11 +134,12 @@ async def _run(call: Call, manifest: Manifest, folder: Path) -> int:
         try:
             tally = await _campaign(call, plan, ledger, journal, folder, keys)
         finally:
-            _write_results(ledger, folder, tally)
+            has_report = _write_results(ledger, folder, tally)
         journal.note(
             "end", exit_code=tally.exit_code(), **{k.value: n for k, n in tally.counts.items()}
         )
-        for line in final_lines(tally, near(folder), time.monotonic() - began):
+        elapsed = time.monotonic() - began
+        for line in final_lines(tally, near(folder), elapsed, has_report=has_report):
             tell(line)
         if goes_on(tally):
             tell(f"To go on: {again(call)}")
@@ -154,8 +155,10 @@ def again(call: Call) -> str:
     """The command that goes on with a call, ready for a shell: it may create no more than that."""
     words = ["orchestrator", "run"]
     words += ["--plan", str(call.plan_file)] if call.plan_file else [str(call.manifest)]
-    words += ["--sandbox"] * (call.sandbox and not call.plan_file)
-    words += ["--run-dir", str(call.run_dir)] if call.run_dir and not call.plan_file else []
+    held = call.saved.options if call.saved is not None else {}
+    words += ["--sandbox"] * (call.sandbox and not held.get("sandbox"))
+    if call.run_dir is not None and str(call.run_dir) != held.get("run_dir"):
+        words += ["--run-dir", str(call.run_dir)]
     if not call.plan_file:
         for field, pattern in call.selection.expressions:
             words += ["--select", f"{field}:{pattern}"]
@@ -205,6 +208,7 @@ def _agree(call: Call, plan: Plan) -> None:
     for line in uncapped_jobs(plan, caps):
         tell(line, "warning")
     tell_unmatched(call.selection, plan)
+    tell_left_out(plan)
     if call.sandbox or call.yes or call.max_credits or not plan.to_run:
         return
     ask_before_spending(plan)
@@ -306,15 +310,20 @@ def _with_in_flight(manifest: Manifest, in_flight: int | None) -> Manifest:
     return replace(manifest, limits=limits)
 
 
-def _write_results(ledger: SqliteLedger, folder: Path, tally: Tally) -> None:
-    """Write what people read; a disk without room is told like everything else that is left."""
+def _write_results(ledger: SqliteLedger, folder: Path, tally: Tally) -> bool:
+    """Write what people read, and say whether the report is among it.
+
+    A disk without room is told like everything else that is left.
+    """
     try:
         write_jsonl(folder / "results.jsonl", results(ledger))
         write_csv(folder / "results.csv", results(ledger))
         if not tally.is_cut:
             write_report(ledger, folder)
+            return True
     except DiskError as error:
         tally.because(Reason.STORAGE, str(error))
+    return False
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.cli.options import Target
     from orchestrator.ledger.sqlite import SqliteLedger
     from orchestrator.manifest.model import Manifest
 
@@ -38,7 +40,7 @@ def status(run: Path, run_dir: Path | None, sandbox: bool, as_json: bool) -> Non
         if as_json:
             print_json(document)
         else:
-            _print_status(document, target.typed)
+            _print_status(document, target)
 
 
 def status_document(ledger: SqliteLedger, folder: Path, typed: str) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def status_document(ledger: SqliteLedger, folder: Path, typed: str) -> dict[str,
         "cost": cost(ledger),
         "elapsed_s": elapsed(ledger),
         "needs_decision": documents(undecided(ledger), typed),
+        **_going_on(folder),
     }
     whole: dict[str, Any] = plain_numbers(document)
     return whole
@@ -73,6 +76,22 @@ def unstarted_document(manifest: Manifest, folder: Path) -> dict[str, Any]:
         "cost": [],
         "elapsed_s": 0,
         "needs_decision": [],
+        **_going_on(folder),
+    }
+
+
+def _going_on(folder: Path) -> dict[str, Any]:
+    """Who works in a run folder now, None for nobody; and whether the last run was cut off.
+
+    That is so where its ledger was not closed: after a `kill -9`, a crash or a power cut.
+    """
+    from orchestrator.ledger.lock import holder
+    from orchestrator.ledger.opening import LEDGER_FILE, was_left_open
+
+    found = holder(folder)
+    return {
+        "running": None if found is None else asdict(found),
+        "cut_off": found is None and was_left_open(folder / LEDGER_FILE),
     }
 
 
@@ -91,8 +110,8 @@ def elapsed(ledger: SqliteLedger) -> float:
     return round(max(found[-1][0] - found[0][0], 0.0), 3) if found else 0.0
 
 
-def _print_status(document: Mapping[str, Any], typed: str) -> None:
-    from orchestrator.cli.output import Column, print_table, say, say_entry
+def _print_status(document: Mapping[str, Any], target: Target) -> None:
+    from orchestrator.cli.output import Column, print_table, say, say_entry, say_prose
     from orchestrator.report.figures import counted, span
 
     total = sum(document["counts"].values())
@@ -104,13 +123,31 @@ def _print_status(document: Mapping[str, Any], typed: str) -> None:
         _print_cost(document["cost"])
         say()
     say_entry("time", f"{span(document['elapsed_s'])} from the first event to the last")
+    say_entry("run", _standing(document))
     say(f"folder  {document['run_dir']}")
+    if document["cut_off"]:
+        say()
+        say_prose("Nothing that was paid for is lost. To go on:")
+        say(f"  orchestrator run {target.typed if target.manifest else 'MANIFEST'}")
     waiting = document["needs_decision"]
     if waiting:
         say()
         wait = "waits" if len(waiting) == 1 else "wait"
-        say(f"{counted(len(waiting), 'job')} {wait} for a decision. To see why, and what to do:")
-        say(f"  orchestrator resolve {typed}")
+        say_prose(
+            f"{counted(len(waiting), 'job')} {wait} for a decision. To see why, and what to do:"
+        )
+        say(f"  orchestrator resolve {target.typed}")
+
+
+def _standing(document: Mapping[str, Any]) -> str:
+    """Whether a run is going on, in words."""
+    from orchestrator.ledger.lock import Holder
+
+    if document["running"] is not None:
+        return f"going on: {Holder(**document['running'])}"
+    if document["cut_off"]:
+        return "none is going on; the last one was cut off before its end"
+    return "none is going on"
 
 
 def _print_cost(cost: list[dict[str, Any]]) -> None:

@@ -38,7 +38,8 @@ def verify(run: Path, run_dir: Path | None, sandbox: bool) -> None:
     stored, and each that lacks the file that says where it came from; exits 1 where there is one.
 
     To mend a video, delete it or move it away, and run the manifest again: what its jobs
-    lack is fetched again and not paid again, as long as the provider still has it.
+    lack is fetched again and not paid again, as long as the provider still has it. A sidecar
+    that is missing is written again from the ledger, without asking the provider.
     """
     from orchestrator.cli.output import say, tell
     from orchestrator.ledger.sqlite import read_ledger
@@ -100,7 +101,7 @@ def check_file(folder: Path, file: StoredFile) -> Iterator[str]:
     elif (finding := _content(path, file)) is not None:
         yield finding
     elif regular_size(path.with_suffix(".json")) is None:
-        yield "its sidecar (.json) is missing; the video is whole, keep it"
+        yield "its sidecar (.json) is missing; the video is whole, and a run writes it again"
 
 
 def _content(path: Path, file: StoredFile) -> str | None:

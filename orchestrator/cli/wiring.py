@@ -49,11 +49,11 @@ class Keys:
             return Key(SANDBOX_KEY, "sandbox", Origin.from_url(self.sandbox[name]))
         return find_key(find_provider(name).settings, os.environ, self.dotenv)
 
-    def need(self, name: str) -> Key:
-        """The provider's key.
+    def usable(self, name: str) -> Key | None:
+        """The provider's key; None where there is none.
 
-        Raises CredentialsError where there is none, or one that no request can carry, and
-        UsageError where its base URL is none.
+        Raises CredentialsError for a key that no request can carry, and UsageError where its base
+        URL is none.
         """
         try:
             key = self.find(name)
@@ -61,6 +61,11 @@ class Keys:
                 check_key(key)
         except (CredentialsError, UsageError) as error:
             raise type(error)(f"{error} Nothing was sent.") from None
+        return key
+
+    def need(self, name: str) -> Key:
+        """The provider's key. Raises CredentialsError where there is none, else as `usable`."""
+        key = self.usable(name)
         if key is None:
             variable = find_provider(name).settings.key_variable
             raise CredentialsError(

@@ -47,6 +47,12 @@ class Store(Renames, Protocol):
     def settle(self, stored: StoredFile) -> None:
         """Let go of what was kept until the ledger has the file."""
 
+    def lacks_sidecar(self, stored: StoredFile) -> bool:
+        """Whether the file is there without what describes it."""
+
+    async def write_sidecar(self, stored: StoredFile, document: Mapping[str, Any]) -> None:
+        """Write what describes a stored file beside it."""
+
 
 class Collector:
     """Downloads one account's results with a fixed number of workers."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.account import is_new
 from orchestrator.engine.attempt import reopened
 from orchestrator.engine.settle import quarantine_shared
+from orchestrator.engine.sidecar import describer
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
 from orchestrator.engine.tally import Reason
 from orchestrator.errors import DiskError
@@ -53,6 +54,8 @@ class Recovery:
             (row.provider, row.attempt.task_id) for row in rows if row.attempt is not None
         )
         for row in rows:
+            if row.state is State.STORED:
+                await self._write_lost_sidecars(row)
             if row.provider not in self._stages:
                 continue
             entry = entries.get(row.identity) if row.position is not None else None
@@ -133,6 +136,22 @@ class Recovery:
             return False
         self._run.journal.note("file_missing", key=row.key)
         return True
+
+    async def _write_lost_sidecars(self, row: Row) -> None:
+        """Write beside a row's videos again what made them, where that is gone.
+
+        All of it is in the ledger: nobody is asked, and nothing is fetched.
+        """
+        for file in row.files:
+            if not self._store.lacks_sidecar(file):
+                continue
+            document = describer(reopened(row), self._run.ledger)(file)
+            try:
+                await self._store.write_sidecar(file, document)
+            except DiskError as error:
+                self._run.tally.because(Reason.STORAGE, str(error))
+            else:
+                self._run.journal.note("sidecar_written", key=row.key, file=file.path)
 
     async def _set_damaged_aside(self, row: Row) -> None:
         """Make room for a lost file under its own name, where a damaged one has it."""

@@ -12,7 +12,8 @@ import aiofiles
 import anyio
 
 from orchestrator.ledger.store import UploadRecord
-from orchestrator.plan.fingerprint import digest, unsigned
+from orchestrator.manifest.signed_urls import unsigned
+from orchestrator.plan.fingerprint import digest
 from orchestrator.providers.base import (
     Fault,
     Halted,

@@ -232,7 +232,7 @@ def _replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise DiskError(
             f"{path} cannot be written: {error.strerror or error}."
-            " Make room, or write elsewhere with --out."
+            " Make room, or mend the folder's permissions, then run the command again."
         ) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -11,6 +11,9 @@ import fcntl
 import json
 import os
 import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,47 @@ if TYPE_CHECKING:
 
 #: Name of the lock's file in the run folder.
 LOCK_FILE = "run.lock"
+
+#: How often a lock that is held is asked for again, and the seconds between: `holder` may be
+#: looking at it for an instant.
+_TRIES = 5
+_BETWEEN_TRIES = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whoever works in a run folder now, as they signed; None where they have not yet."""
+
+    pid: int | None = None
+    host: str | None = None
+    #: RFC 3339 in UTC.
+    since: str | None = None
+
+    def __str__(self) -> str:
+        if self.pid is None:
+            return "another process"
+        return f"process {self.pid} on {self.host}, started {self.since}"
+
+
+def holder(folder: Path) -> Holder | None:
+    """Who works in a run folder now; None where nobody does, or where that cannot be seen.
+
+    Changes nothing and hinders nobody: to see whether the lock is held, it is shared for an
+    instant, which whoever wants it for themselves waits out.
+    """
+    try:
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _signature(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return None
 
 
 class RunLock:
@@ -58,10 +102,10 @@ def _open(folder: Path) -> int:
 
 def _take(descriptor: int, folder: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take_in_time(descriptor)
     except BlockingIOError:
         raise LedgerBusy(
-            f"{folder} is in use by {_holder(descriptor)}."
+            f"{folder} is in use by {_signature(descriptor)}."
             " Wait until that run ends, or stop it with Ctrl-C or SIGTERM."
         ) from None
     except OSError as error:
@@ -71,13 +115,25 @@ def _take(descriptor: int, folder: Path) -> None:
         ) from error
 
 
-def _holder(descriptor: int) -> str:
-    """Who signed the lock, in words; the holder may be about to sign it."""
+def _take_in_time(descriptor: int) -> None:
+    """Take the lock, at the latest at the last try. Raises BlockingIOError where it is held."""
+    for _ in range(_TRIES - 1):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_BETWEEN_TRIES)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _signature(descriptor: int) -> Holder:
+    """Who signed the lock; the holder may be about to sign it."""
     try:
-        signature = json.loads(os.pread(descriptor, 4096, 0))
-        return "process {pid} on {host}, started {since}".format(**signature)
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        match json.loads(os.pread(descriptor, 4096, 0)):
+            case {"pid": int(pid), "host": str(host), "since": str(since)}:
+                return Holder(pid, host, since)
+    except (OSError, ValueError):
+        pass
+    return Holder()
 
 
 def _sign(descriptor: int) -> None:

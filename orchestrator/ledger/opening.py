@@ -30,11 +30,13 @@ CHECKED_SIZE = 64 * 1024 * 1024
 #: How long a connection waits for another one's lock, in seconds.
 _PATIENCE = 10.0
 
-#: How to go on after damage.
+#: How to go on after damage. Who knows the run puts its name, with its options, for the last word
+#: of the command, which has a line of its own to be pasted.
+REBUILD = "orchestrator rebuild MANIFEST"
 NEXT_STEP = (
-    "Restore a backup of the run folder, or make the ledger again from what is left of it with:"
-    " orchestrator rebuild MANIFEST (and the --run-dir or --sandbox of the run). Do not start over"
-    " with an empty ledger: it would pay again for every job."
+    "Restore a backup of the run folder, or make the ledger again from what is left of it, with:\n"
+    f"  {REBUILD}\n"
+    "Do not start over with an empty ledger: it would pay again for every job."
 )
 
 _EMPTY = "it has been cut short or emptied"
@@ -274,7 +276,14 @@ def _damaged(path: Path, finding: str) -> LedgerCorrupt:
 
 
 def _unusable(path: Path, error: Exception) -> LedgerError:
+    # SQLite does not tell a folder that is closed to it from a process with too many open files.
+    cannot_open = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN
+    check = (
+        "the folder's permissions"
+        if not cannot_open
+        else ("the folder's permissions, and how many files a process may open (`ulimit -n`)")
+    )
     return LedgerError(
         f"{path} cannot be used: {error}."
-        " Check the disk's room and the folder's permissions, then run the command again."
+        f" Check the disk's room and {check}, then run the command again."
     )

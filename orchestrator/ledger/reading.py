@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import LedgerCorrupt, LedgerError
@@ -14,7 +15,7 @@ from orchestrator.ledger.store import Credits, Ended, Row, Spend, StoredFile, Up
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from orchestrator.ledger.encoding import LoggedEvent
     from orchestrator.ledger.store import Attempt
@@ -216,6 +217,40 @@ class Queries:
         return files
 
 
+class Described(Mapping[str, Any]):
+    """What a row says of its job: JSON that is read where somebody asks for it.
+
+    A run holds the rows of all its jobs at once when it begins, and asks hardly any.
+    Raises LedgerCorrupt, when it is read, where it is no JSON object.
+    """
+
+    __slots__ = ("_read", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._read: Mapping[str, Any] | None = None
+
+    def _values(self) -> Mapping[str, Any]:
+        if self._read is None:
+            try:
+                found = json.loads(self._text)
+            except (ValueError, TypeError) as error:
+                raise LedgerCorrupt(f"the ledger is damaged: {error}. {NEXT_STEP}") from error
+            if not isinstance(found, dict):
+                raise LedgerCorrupt(f"the ledger is damaged: a row describes no job. {NEXT_STEP}")
+            self._read = found
+        return self._read
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - JSON
+        return self._values()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values())
+
+    def __len__(self) -> int:
+        return len(self._values())
+
+
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))
 
@@ -234,7 +269,7 @@ def _row(columns: tuple[Any, ...], files: tuple[StoredFile, ...]) -> Row:
         provider=provider,
         model=model,
         state=State(state),
-        job=json.loads(job),
+        job=Described(job),
         attempt=None if attempt[0] is None else decode_attempt(attempt),
         files=files,
         needs_decision=bool(undecided),

@@ -144,9 +144,10 @@ def _makes_sense(folder: Path) -> bool:
     """Whether every row and every event of a ledger that SQLite can read says something."""
     try:
         with read_ledger(folder) as ledger:
-            for some in (ledger.rows(), ledger.events()):
-                for _ in some:
-                    pass
+            for row in ledger.rows():
+                len(row.job)
+            for _ in ledger.events():
+                pass
     except (LedgerCorrupt, ValueError, TypeError, LookupError):
         return False
     return True

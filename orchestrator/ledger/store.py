@@ -105,7 +105,7 @@ class Event:
     `kind` is a word of the story: `intent`, `resend`, `reply`, `accepted`, `rejected`, `returned`,
     `unclear`, `generated`, `stored`, `failed`, `quarantined`, `adopted`, `abandoned`, `retry`,
     `restored`, `drift`, `superseded`, `moved`, `gave_up`, `resubmit`, `no_url`,
-    `rebuilt`.
+    `unread`, `rebuilt`.
 
     `gave_up` and the state `unknown` set the row's `needs_decision`, any other change of state
     clears it; a note `needs_decision` (true or false) comes before both. `resubmit` decides a row

@@ -28,11 +28,12 @@ from orchestrator.manifest.structure import document_faults, job_faults
 from orchestrator.manifest.uniqueness import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.catalog.spec import Catalog
     from orchestrator.jobs import JobSpec, Problem
     from orchestrator.manifest.data import Data
+    from orchestrator.manifest.drafts import Draft
     from orchestrator.manifest.faults import Fault
     from orchestrator.manifest.positions import Path as ValuePath
 
@@ -54,19 +55,19 @@ def check(path: Path, catalog: Catalog) -> tuple[Manifest | None, tuple[Problem,
     Problems name the file as `path` does, and table files beside it in the same style. Local files
     are opened; nothing is fetched.
     """
-    try:
-        source = parse(read_text(path, str(path)), str(path))
-    except SourceError as error:
-        return None, (error.problem,)
-    findings = Findings()
-    for problem in source.problems:
-        findings.add(problem)
     with nothing_to_collect():
+        try:
+            source = parse(read_text(path, str(path)), str(path))
+        except SourceError as error:
+            return None, (error.problem,)
+        findings = Findings()
+        for problem in source.problems:
+            findings.add(problem)
         jobs = _read_jobs(path, source, catalog, findings)
-    problems = findings.in_file_order(source.file)
-    if problems:
-        return None, problems
-    return _manifest(path, source.value, catalog, jobs, tuple(findings.warnings)), ()
+        problems = findings.in_file_order(source.file)
+        if problems:
+            return None, problems
+        return _manifest(path, source.value, catalog, jobs, tuple(findings.warnings)), ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +114,38 @@ def _read_jobs(
     folder = path.absolute().parent
     resolver = Resolver(catalog, findings, ReferenceLists(folder))
     expander = Expander(folder, PurePath(path).parent, resolver, findings, Names(findings))
-    specs = _expand(source, jobs, faults, faults_by_job, expander)
+    written = _Written(jobs, faults_by_job, _shared(source, faults))
+    specs = tuple(spec for drafts in written.drafts() for spec in expander.expand(drafts))
     expander.tell_of_unused()
     defaults = document.get("defaults")
     resolver.report_strange_defaults(defaults.get("model") if isinstance(defaults, dict) else None)
+    if not findings.problems:
+        expander.tell_of_repeats(specs, written.drafts_by_id)
     return specs
 
 
-def _expand(
-    source: Source,
-    jobs: list[Data],
-    faults: list[Fault],
-    faults_by_job: Mapping[int, list[Fault]],
-    expander: Expander,
-) -> tuple[JobSpec, ...]:
-    shared = _shared(source, faults)
-    specs: list[JobSpec] = []
-    for number, job in enumerate(jobs):
-        if isinstance(job, dict):
-            layer = sound_layer(job, ("jobs", number), faults_by_job.get(number, ()))
-            specs.extend(expander.expand(tuple(drafts_of(number, layer, shared))))
-    return tuple(specs)
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The manifest's jobs as they are written, and what is wrong with each."""
+
+    jobs: list[Data]
+    faults: Mapping[int, list[Fault]]
+    shared: Shared
+
+    def drafts(self) -> Iterator[tuple[Draft, ...]]:
+        """The drafts of each job that is a mapping."""
+        for number, job in enumerate(self.jobs):
+            if isinstance(job, dict):
+                yield self._drafts(number)
+
+    def drafts_by_id(self, job_id: str) -> tuple[Draft, ...]:
+        """The drafts of the job with this id, in a manifest without problems."""
+        return self._drafts([job["id"] for job in self.jobs].index(job_id))
+
+    def _drafts(self, number: int) -> tuple[Draft, ...]:
+        faults = self.faults.get(number, ())
+        layer = sound_layer(self.jobs[number], ("jobs", number), faults)
+        return tuple(drafts_of(number, layer, self.shared))
 
 
 def _shared(source: Source, faults: list[Fault]) -> Shared:

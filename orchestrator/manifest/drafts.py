@@ -54,7 +54,7 @@ class Draft(NamedTuple):
     params: Mapping[str, Entry]
     #: The parameters as they stand in `defaults`, whether or not others win over them.
     defaulted: Mapping[str, Entry]
-    variables: Mapping[str, Entry]
+    variables: dict[str, Entry]
     #: Fields, and variables, that something wrong kept out: they are not missing.
     spoiled: frozenset[str]
     #: Whether all that brings variables could be read, so that an unknown one is a mistake.

@@ -13,11 +13,12 @@ from orchestrator.manifest.missing_files import missing_hint
 from orchestrator.manifest.multiply import Grid, axes_of, combinations
 from orchestrator.manifest.names import meant_by
 from orchestrator.manifest.problems import Place
+from orchestrator.manifest.repeats import find_repeats
 from orchestrator.manifest.rows import EXTENSIONS, is_table, read_table
 from orchestrator.manifest.tables import ID_COLUMN, PARAM_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path, PurePath
 
     from orchestrator.manifest.drafts import Draft
@@ -75,6 +76,38 @@ class Expander:
             for column in table.columns if table is not None else ():
                 if table is not None and not _is_useful(column, used):
                     self._tell_of_unused(Place(table, ("rows", 0, column), key=True), column)
+
+    def tell_of_repeats(
+        self, specs: Sequence[JobSpec], drafts: Callable[[str], tuple[Draft, ...]]
+    ) -> None:
+        """Warn, once, of jobs that ask for the same as another one.
+
+        The specs are those of a manifest without problems; `drafts` makes those of an id again.
+        """
+        found = find_repeats(specs, self.resolver.catalog)
+        if found is None:
+            return
+        earlier = self._place_of(found.earlier, drafts(found.earlier.id))
+        line, _column = earlier.source.locate(earlier.path)
+        same = f"`{found.later.key}` as `{found.earlier.key}` ({earlier.source.file}:{line})"
+        message = (
+            "1 job asks for the same as another one, and both are paid for"
+            if found.number == 1
+            else f"{found.number:,} jobs ask for the same as an earlier one, and each is paid for"
+        )
+        place = self._place_of(found.later, drafts(found.later.id))
+        hint = "where several of the same are meant, `takes` of one job say so"
+        self.findings.warn(place, "repeated-job", f"{message}: {same}", hint)
+
+    def _place_of(self, spec: JobSpec, drafts: tuple[Draft, ...]) -> Place:
+        """Where a job of these drafts stands: its row, its prompt, or its id."""
+        draft, row_place = next(
+            (draft, one.row_place)
+            for draft in drafts
+            for one in combinations(self._grid(draft))
+            if spec.identity == _identity(one, spec.take)
+        )
+        return row_place or (draft.id.place if draft.item is None else draft.item_place)
 
     def _tell_of_unused(self, place: Place, column: str) -> None:
         beginning, point, rest = column.partition(".")
@@ -148,6 +181,10 @@ def _is_useful(column: str, used: set[str]) -> bool:
     return column in used or column == ID_COLUMN or column.startswith(PARAM_COLUMN)
 
 
+def _identity(one: Combination, take: int) -> str:
+    return identity_of(one.draft.id.value, one.draft.item, one.axes, one.row, take)
+
+
 def _takes(one: Combination, resolved: Resolved) -> Iterator[JobSpec]:
     draft = one.draft
     takes = int(draft.value("takes", 1))
@@ -156,7 +193,7 @@ def _takes(one: Combination, resolved: Resolved) -> Iterator[JobSpec]:
         yield JobSpec(
             key=f"{one.key}/{take}" if takes > 1 else one.key,
             id=draft.id.value,
-            identity=identity_of(draft.id.value, draft.item, one.axes, one.row, take),
+            identity=_identity(one, take),
             provider=resolved.model.provider,
             model=resolved.model.model,
             prompt=resolved.prompt,

@@ -136,7 +136,7 @@ def _with_axes(
 ) -> tuple[Mapping[str, Entry], Mapping[str, Entry], dict[str, Entry]]:
     """Fields, parameters and variables with a choice on every axis."""
     if not axes:
-        return draft.fields, draft.params, dict(draft.variables)
+        return draft.fields, draft.params, draft.variables
     fields, params, variables = dict(draft.fields), dict(draft.params), dict(draft.variables)
     for axis in axes:
         entry = choices[axis.name]

@@ -11,7 +11,7 @@ The codes, which stay as they are:
     key-collision too-many-jobs ragged-row unused-axis              jobs do not come about
     bad-url no-upload bad-media unknown-kind missing-reference too-many-references
                                                                     a reference does not fit
-    unused-variable no-duration-token literal-braces                              warnings
+    unused-variable no-duration-token literal-braces repeated-job                 warnings
 """
 
 from __future__ import annotations

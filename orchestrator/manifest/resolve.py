@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.manifest import templates
 from orchestrator.manifest.names import model_hint, unknown_name_hint
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.manifest.reference_lists import ReferenceLists
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """What one combination generates with."""
 
     model: Model
@@ -186,7 +185,7 @@ class Resolver:
             is_default = one.draft.defaulted.get(key) is entry
             if is_default and model is not None and self._is_strange(key, entry, model):
                 continue
-            filled = self.filled(entry, one)
+            filled = self.filled(entry, one) if isinstance(entry.value, str) else entry
             if filled is None:
                 stated.append((key, UNKNOWN, False))
             else:

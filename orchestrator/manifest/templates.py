@@ -24,14 +24,19 @@ _NO_NAME = re.compile(r"[|()*/+\[\]'\"]|^$")
 
 
 @lru_cache(maxsize=4096)
+def _parts(text: str) -> tuple[str, ...]:
+    """Plain text and the names of variables, in turns; plain text first and last."""
+    return tuple(_VARIABLE.split(text))
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """The variables that a text asks for, in order."""
-    return tuple(_VARIABLE.findall(text)) if "{{" in text else ()
+    return _parts(text)[1::2] if "{{" in text else ()
 
 
 def is_unfinished(text: str) -> bool:
     """Whether a `{{` is left over that opens no variable."""
-    return "{{" in text and "{{" in _VARIABLE.sub("", text)
+    return "{{" in text and "{{" in "".join(_parts(text)[::2])
 
 
 def is_name(text: str) -> bool:
@@ -41,8 +46,8 @@ def is_name(text: str) -> bool:
 
 def whole_variable(text: str) -> str | None:
     """The variable's name where the text is one variable and nothing else."""
-    match = _VARIABLE.fullmatch(text)
-    return match[1] if match else None
+    before, *names = _parts(text)
+    return names[0] if len(names) == 2 and not before and not names[1] else None
 
 
 def fill(text: str, values: Mapping[str, Data]) -> str | None:
@@ -52,7 +57,6 @@ def fill(text: str, values: Mapping[str, Data]) -> str | None:
     """
     if "{{" not in text:
         return text
-    texts = {name: as_text(values[name]) for name in names_in(text)}
-    if len(text) + sum(len(texts[name]) for name in names_in(text)) > MAX_CHARACTERS:
-        return None
-    return _VARIABLE.sub(lambda match: texts[match[1]], text)
+    made = list(_parts(text))
+    made[1::2] = [as_text(values[name]) for name in made[1::2]]
+    return None if sum(map(len, made)) > MAX_CHARACTERS else "".join(made)

@@ -37,6 +37,7 @@ def plan_document(
         "budget": {"fits": not problems, "problems": list(problems)},
         "duration": {"p50_s": duration.p50, "p90_s": duration.p90, "basis": duration.basis},
         "fingerprint": plan.fingerprint,
+        "left_out": [entry.job.key for entry in plan.left_out],
     }
 
 
@@ -49,6 +50,9 @@ class SavedPlan:
     fingerprint: str
     #: Key to fingerprint of every job.
     jobs: Mapping[str, str]
+    #: `provider/model` to the price of one generation, null where it is not known; None where an
+    #: earlier version saved the plan.
+    prices: Mapping[str, float | None] | None
     #: `sandbox`, `run_dir`, `select`, `limit`, `models` of the call that saved it; the last is
     #: missing where an earlier version did.
     options: Mapping[str, Any]
@@ -74,6 +78,7 @@ def save(plan: Plan, path: Path, options: Mapping[str, Any]) -> None:
         "fingerprint": plan.fingerprint,
         "options": dict(options),
         "jobs": {entry.job.key: entry.job.fingerprint for entry in plan.entries},
+        "prices": _prices(plan),
     }
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -98,7 +103,9 @@ def load(path: Path) -> SavedPlan:
             "jobs": dict(jobs),
             "options": dict(options),
         }:
-            return SavedPlan(manifest, fingerprint, jobs, options)
+            prices = document.get("prices")
+            known = prices if isinstance(prices, dict) else None
+            return SavedPlan(manifest, fingerprint, jobs, known, options)
     raise UsageError(f"{path}: this is no plan that `plan --save` wrote")
 
 
@@ -108,6 +115,7 @@ def check_drift(saved: SavedPlan, plan: Plan) -> None:
     Raises PlanDrift, naming the first jobs that differ.
     """
     if saved.fingerprint == plan.fingerprint:
+        _check_prices(saved, plan)
         return
     now = {entry.job.key: entry.job.fingerprint for entry in plan.entries}
     changed = [key for key in now if saved.jobs.get(key) not in (now[key], None)]
@@ -122,3 +130,23 @@ def check_drift(saved: SavedPlan, plan: Plan) -> None:
         f"the manifest no longer matches the saved plan: {'; '.join(parts) or 'new order'}. "
         f"Nothing was sent. Save the plan again and look at it."
     )
+
+
+def _check_prices(saved: SavedPlan, plan: Plan) -> None:
+    prices = _prices(plan)
+    for model, price in (saved.prices or prices).items():
+        if model in prices and prices[model] != price:
+            was, now = (_worded(amount) for amount in (price, prices[model]))
+            raise PlanDrift(
+                f"the price of {model} was {was} when the plan was saved, and is {now}. Nothing was"
+                " sent. Save the plan again and look at it."
+            )
+
+
+def _worded(amount: float | None) -> str:
+    return "not known" if amount is None else f"{amount:g}"
+
+
+def _prices(plan: Plan) -> dict[str, float | None]:
+    """What one generation of each model costs."""
+    return {f"{entry.job.provider}/{entry.job.model}": entry.job.estimate for entry in plan.entries}

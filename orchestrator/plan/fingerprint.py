@@ -5,19 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from orchestrator.jobs import Job
+from orchestrator.manifest.signed_urls import unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.catalog.spec import Model, Param
     from orchestrator.jobs import JobSpec, Reference, Value
-
-#: Query parameters that sign a URL and so change while the object stays: lower case.
-_SIGNATURE_NAMES = frozenset({"signature", "expires", "sig"})
-_SIGNATURE_PREFIXES = ("x-amz-", "x-goog-")
 
 #: The range of a seed whose table states none: what every documented seed takes.
 _SEED_RANGE = (0, 2**31 - 1)
@@ -55,21 +51,6 @@ def digest(content: object) -> str:
     """SHA-256 (hex) of the content's canonical JSON."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def unsigned(url: str) -> str:
-    """The URL's text without the query parameters that only sign it."""
-    address, mark, query = url.partition("?")
-    if not mark:
-        return url
-    query, fragment_mark, fragment = query.partition("#")
-    kept = [part for part in query.split("&") if not _is_signature(part)]
-    return address + ("?" if kept else "") + "&".join(kept) + fragment_mark + fragment
-
-
-def _is_signature(part: str) -> bool:
-    name = unquote(part.partition("=")[0]).lower()
-    return name in _SIGNATURE_NAMES or name.startswith(_SIGNATURE_PREFIXES)
 
 
 def _content(spec: JobSpec) -> dict[str, Any]:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.catalog.spec import Catalog, Model
-    from orchestrator.jobs import Job
+    from orchestrator.jobs import Job, JobSpec
     from orchestrator.ledger.store import Row
     from orchestrator.manifest.model import Manifest
+
+#: Class of the error of a job that a person gave up.
+ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Entry:
     #: for an unknown outcome that a person decided to resubmit.
     to_run: bool
     default_changed: bool = False
+    #: A person gave the job up, so that `state:failed` alone does not select it.
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ class Plan:
         """The entries that a create would be sent for, in order."""
         return tuple(entry for entry in self.entries if entry.to_run)
 
+    @property
+    def left_out(self) -> tuple[Entry, ...]:
+        """The jobs that a person gave up and that `state:failed` alone does not select."""
+        return tuple(entry for entry in self.entries if entry.left_out)
+
     def providers(self) -> tuple[str, ...]:
         """The providers that the manifest's jobs use, sorted."""
         return tuple(sorted({model.provider for model in self.models.values()}))
@@ -74,6 +84,18 @@ def _is_due(row: Row | None, state: State, *, again: bool) -> bool:
     if row is not None and row.resubmit:
         return True
     return state is State.PLANNED or (again and state is State.FAILED)
+
+
+def _is_given_up(row: Row | None) -> bool:
+    """Whether a person let a job go with `resolve --abandon`, and nothing was sent since."""
+    if row is None or row.attempt is None or row.state is not State.FAILED:
+        return False
+    return row.attempt.error_class == ABANDONED
+
+
+def _is_passed_over(selection: Selection, spec: JobSpec, state: State) -> bool:
+    """Whether a job that was given up would be selected, had nobody decided about it."""
+    return selection.allows(spec, state) and selection.passes_over(spec)
 
 
 _PLACES = {
@@ -105,8 +127,9 @@ def make_plan(
         jobs.append(make_job(spec, models[name], manifest.seed, prices[name][0]))
     matches = match(jobs, rows)
     states = [found.row.state if found.row else State.PLANNED for found in matches]
+    given_up = frozenset(found.job.key for found in matches if _is_given_up(found.row))
     chosen = selection.chosen(
-        [(found.job.spec, state) for found, state in zip(matches, states, strict=True)]
+        [(found.job.spec, state) for found, state in zip(matches, states, strict=True)], given_up
     )
     again = selection.names_state(State.FAILED)
     entries = tuple(
@@ -117,6 +140,7 @@ def make_plan(
             selected,
             selected and _is_due(found.row, state, again=again),
             found.default_changed,
+            found.job.key in given_up and _is_passed_over(selection, found.job.spec, state),
         )
         for found, state, selected in zip(matches, states, chosen, strict=True)
     )

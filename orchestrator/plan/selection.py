@@ -10,7 +10,7 @@ from orchestrator.errors import UsageError
 from orchestrator.jobs import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from orchestrator.jobs import JobSpec
 
@@ -25,9 +25,14 @@ class Selection:
     #: Of the jobs that the expressions allow, the first so many in the manifest's order.
     limit: int | None = None
 
-    def chosen(self, jobs: Sequence[tuple[JobSpec, State]]) -> list[bool]:
-        """For each job, in order, whether it is selected."""
-        allowed = [self._allows(spec, state) for spec, state in jobs]
+    def chosen(
+        self, jobs: Sequence[tuple[JobSpec, State]], given_up: Container[str] = ()
+    ) -> list[bool]:
+        """For each job, in order, whether it is selected; `given_up` holds keys."""
+        allowed = [
+            self.allows(spec, state) and not (spec.key in given_up and self.passes_over(spec))
+            for spec, state in jobs
+        ]
         if self.limit is None:
             return allowed
         left = self.limit
@@ -40,7 +45,16 @@ class Selection:
         """Whether jobs of this state were asked for by name."""
         return ("state", state.value) in self.expressions
 
-    def _allows(self, spec: JobSpec, state: State) -> bool:
+    def passes_over(self, spec: JobSpec) -> bool:
+        """Whether failed jobs were asked for, but not this one by its own id or key.
+
+        So a job that a person gave up is left out: a pattern does not mean it, a name does.
+        """
+        named = any(("id", name) in self.expressions for name in (spec.id, spec.key))
+        return self.names_state(State.FAILED) and not named
+
+    def allows(self, spec: JobSpec, state: State) -> bool:
+        """Whether the expressions fit a job; neither the limit nor a decision is asked."""
         by_field: dict[str, bool] = {}
         for field, pattern in self.expressions:
             by_field[field] = by_field.get(field, False) or _fits(field, pattern, spec, state)

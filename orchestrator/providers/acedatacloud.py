@@ -69,6 +69,9 @@ class AceDataCloud:
     honours_key = False
     poll_batch = 50
     failures_free = True
+    own_fields = frozenset({"action", "model", "prompt", "async", "callback_url"})
+    reference_fields = frozenset({"first_image_url"})
+    takes_files = False
 
     def create(
         self,
@@ -78,15 +81,12 @@ class AceDataCloud:
         idempotency_key: str,
     ) -> Request:
         """See `Provider.create`. A reference's URL goes into the model's own body field."""
-        body: Body = {
-            "action": "generate",
-            "model": job.model,
-            "prompt": job.spec.prompt,
-            **job.params,
-        }
+        own: Body = {"action": "generate", "model": job.model, "prompt": job.spec.prompt}
+        body: Body = {**own, **job.params}
         if references and model.references is not None:
             body[model.references.field] = references[0].url
-        body["async"] = True
+        # What is recorded is what is sent, whatever a table calls its parameters.
+        body |= {**own, "async": True}
         encoded = _to_json(body).encode()
         return self.resend(encoded, idempotency_key)
 

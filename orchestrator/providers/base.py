@@ -194,6 +194,12 @@ class Provider(Protocol):
     #: Documented as not billing what fails; elsewhere a failure that states no credits goes on
     #: counting as reserved.
     failures_free: bool
+    #: Where parameters go, the fields that a create fills itself, and those for references: no
+    #: table may use them for parameters, nor the first ones for references.
+    own_fields: frozenset[str]
+    reference_fields: frozenset[str]
+    #: Whether there is a Files API.
+    takes_files: bool
 
     def create(
         self,

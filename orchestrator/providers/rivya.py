@@ -78,6 +78,11 @@ class Rivya:
     honours_key = True
     poll_batch = 1
     failures_free = False
+    own_fields: frozenset[str] = (
+        frozenset()
+    )  # parameters go into `params`, which holds them and references alone
+    reference_fields = frozenset({"referenceMediaItems"})
+    takes_files = True
 
     def create(
         self,

@@ -17,7 +17,7 @@ from orchestrator.providers.base import Fault
 from orchestrator.providers.replies import amount, envelope_fault, identifier, mapping, member, word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.providers.base import Reply
 
@@ -27,8 +27,17 @@ _IDS = ("id", "model", "model_id", "modelId", "slug")
 #: Members of a mapping that says one figure, and of one that names a mode or a kind.
 _AMOUNTS = frozenset({"amount", "value", "credits", "base", "max", "characters"})
 _NAMES = ("id", "key", "name", "mode", "kind", "type", "value")
-#: Members that say that the list goes on elsewhere.
-_MORE = ("has_more", "hasMore", "next", "next_cursor", "nextCursor", "next_page", "nextPage")
+#: Members that say that the list goes on elsewhere, without what parts their words; so does every
+#: one that begins with `next`.
+_MORE = frozenset({"hasmore", "more", "hasnext", "hasnextpage", "truncated", "istruncated"})
+#: Members that count all models, all pages, and the most models of one page.
+_TOTALS = frozenset({"total", "totalcount", "totalitems", "totalresults", "totalmodels", "count"})
+_PAGES = frozenset({"pages", "totalpages", "pagecount", "lastpage"})
+_PAGE_SIZES = frozenset({"limit", "perpage", "pagesize"})
+#: The words for whether a model can be used, as they are documented.
+_AVAILABILITIES = frozenset({"available", "coming_soon", "studio_only"})
+#: Kinds that say, alone, as well what comes out as what goes in.
+_MADE = frozenset({"video", "audio"})
 
 #: A number in a text; commas only where they part thousands.
 _FIGURE = re.compile(r"([0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(\.[0-9]+)?")
@@ -47,6 +56,7 @@ _MEANINGS = {
 _OUTPUT = frozenset({"generation", "generate", "gen", "creation", "create", "output"})
 #: What parts the input of a mode from its output, as in `image-to-video` and `i2v`.
 _TO = frozenset({"to", "2"})
+_WORDS = re.compile(r"\w+")
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 
@@ -68,7 +78,9 @@ def read_listing(reply: Reply) -> Listing | Fault:
     if not listed:
         return Fault("unreadable", "no entry of the list names a model")
     nameless = len(entries) - times.total()
-    return Listing(tuple(listed.values()), _cut(document, len(entries), nameless))
+    is_linked = "next" in _WORDS.findall(reply.headers.get("link", "").lower())
+    cut = "it goes on elsewhere" if is_linked else _cut(document, len(entries), nameless)
+    return Listing(tuple(listed.values()), cut)
 
 
 def _entries(document: object, depth: int = 3) -> list[Any] | None:
@@ -94,13 +106,32 @@ def _model(entry: object) -> str | None:
 
 def _cut(document: object, entries: int, nameless: int) -> str | None:
     """Why models may be missing from what was read."""
-    fields = mapping(document)
     if nameless:
         return f"{nameless} of its entries name no model that can be read"
-    if any(fields.get(name) for name in _MORE):
-        return "it goes on elsewhere"
-    total = amount(member(fields, "total", "total_count", "totalCount"))
-    return "it says that there are more" if total is not None and total > entries else None
+    for name, value in _members(document):
+        figure = _plain_figure(value) or 0
+        if value and (name in _MORE or name.startswith("next") or (name, value) == ("rel", "next")):
+            return "it goes on elsewhere"
+        if name in _PAGES and figure > 1:
+            return f"it has {figure:g} pages"
+        if name in _TOTALS and figure > entries:
+            return "it says that there are more"
+        if name in _PAGE_SIZES and 0 < figure <= entries:
+            return "it is as long as one page may be"
+    return None
+
+
+def _members(document: object, depth: int = 3) -> Iterator[tuple[str, object]]:
+    """The members of a document around its list, whatever envelopes they lie in.
+
+    A name comes in lower case, without what parts its words.
+    """
+    for name, value in mapping(document).items():
+        yield re.sub("[^a-z]", "", name.lower()), value
+        # Links stand in a list of their own, each a mapping; so may the models, in theirs.
+        inner = value if isinstance(value, list) and name not in _LISTS else [value]
+        for item in inner if depth else ():
+            yield from _members(item, depth - 1)
 
 
 class _Unreadable(Exception):
@@ -135,9 +166,14 @@ def _inputs(mode: str) -> frozenset[str]:
     """What a mode starts from, by its words; nothing where they do not tell."""
     parts = [part.lower() for part in _PARTS.findall(mode)]
     end = next((at for at, part in enumerate(parts) if part in _TO), None)
-    if end is None and _OUTPUT.intersection(parts):
+    if end is None and (_OUTPUT.intersection(parts) or _is_made(parts)):
         return frozenset()
     return frozenset(_MEANINGS[part] for part in parts[:end] if part in _MEANINGS)
+
+
+def _is_made(parts: list[str]) -> bool:
+    """Whether a mode says no more than a kind that may be what comes out."""
+    return {_MEANINGS.get(part) for part in parts} <= _MADE
 
 
 def _price(value: object) -> float:
@@ -182,7 +218,10 @@ def _text(value: object) -> str:
 def _availability(value: object) -> str:
     if isinstance(value, bool):
         return "available" if value else "not available"
-    return _text(value)
+    found = _text(value)
+    if re.sub("[ -]", "_", found.lower()) not in _AVAILABILITIES:
+        raise _Unreadable(f"`{found}`, a word that is not documented")
+    return found
 
 
 def _names(value: object) -> tuple[str, ...]:

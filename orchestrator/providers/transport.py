@@ -105,27 +105,28 @@ class Transport:
 
     `create_timeout` and `connect_timeout` are seconds; the first covers a whole create, the
     second its way to a connection. `reuse` keeps connections alive between creates, for accounts
-    whose creates may be repeated with their key. Raises CredentialsError for a key that no header
-    can carry.
+    whose creates may be repeated with their key. Without a credential, what is public can be
+    asked for, and nothing created. Raises CredentialsError for a key that no header can carry.
     """
 
     def __init__(
         self,
         origin: Origin,
-        credential: str,
+        credential: str | None,
         *,
         create_timeout: float,
         connect_timeout: float = 30,
         reuse: bool = False,
     ) -> None:
-        trouble = credential_trouble(credential)
+        trouble = None if credential is None else credential_trouble(credential)
         if trouble is not None:
             raise CredentialsError(f"the key of {origin.site} {trouble}: copy it again")
         self._origin = origin
-        self._authorization = f"Bearer {credential}"
+        self._credential = credential
         # How the key is recognized where a service repeats it; JSON may escape a slash.
-        spellings = {credential, credential.replace("/", "\\/")}
-        self._spellings = spellings if len(credential) >= SHORTEST_SECRET else set()
+        secret = credential or ""
+        spellings = {secret, secret.replace("/", "\\/")}
+        self._spellings = spellings if len(secret) >= SHORTEST_SECRET else set()
         self._reuse = reuse
         self._connect_timeout = connect_timeout
         self._create_timeout = aiohttp.ClientTimeout(total=create_timeout, connect=connect_timeout)
@@ -154,9 +155,12 @@ class Transport:
         """Send one create, once.
 
         `on_sent` is called just before the first byte is handed to the socket: from then on the
-        request may have left. Raises NotSent or Lost; ValueError for a method other than POST,
-        because aiohttp repeats the idempotent ones by itself.
+        request may have left. Raises NotSent or Lost; CredentialsError where there is none;
+        ValueError for a method other than POST, because aiohttp repeats the idempotent ones by
+        itself.
         """
+        if self._credential is None:
+            raise CredentialsError(f"a create needs the key of {self._origin.site}")
         if request.method != "POST":
             raise ValueError(f"a create is a POST, not {request.method}")
         progress = _Progress(on_sent)
@@ -229,11 +233,10 @@ class Transport:
         return URL(self._origin.url(path), encoded=True)
 
     def _headers(self, request: Request) -> dict[str, str]:
-        return {
-            **request.headers,
-            "Accept-Encoding": "identity",
-            "Authorization": self._authorization,
-        }
+        headers = {**request.headers, "Accept-Encoding": "identity"}
+        if self._credential is not None:
+            headers["Authorization"] = f"Bearer {self._credential}"
+        return headers
 
 
 def translate(error: BaseException, *, sent: bool, site: str) -> TransportError:

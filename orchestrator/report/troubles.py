@@ -23,6 +23,7 @@ LOOKS_MOST = 3
 
 _AGAIN = "orchestrator run MANIFEST"
 _NEW_ATTEMPTS = f"{_AGAIN} --select state:failed"
+_ABANDONED_AGAIN = f"{_NEW_ATTEMPTS} --select id:KEY"
 
 _REFUSED = (
     "The provider does not make this. Change the prompt or the references in the manifest; the"
@@ -32,7 +33,10 @@ _REJECTED = (
     "The provider did not take the request, and nothing was made. Mend the job in the manifest,"
     " or send it again as it is."
 )
-_ABANDONED = "You decided to leave these. What they may have cost goes on counting."
+_ABANDONED = (
+    "You decided to leave these. What they may have cost goes on counting. A job that is named"
+    " gets a new attempt all the same, which costs."
+)
 _FAILED = (
     "The provider tried and says that it failed. A plain run leaves these alone; this one starts"
     " new attempts, which cost again."
@@ -42,7 +46,7 @@ _FAILED = (
 _FAILURES = (
     ("refused", "Refused for their content", _REFUSED, _AGAIN),
     ("rejected", "Rejected", _REJECTED, _NEW_ATTEMPTS),
-    ("abandoned", "Abandoned", _ABANDONED, _NEW_ATTEMPTS),
+    ("abandoned", "Abandoned", _ABANDONED, _ABANDONED_AGAIN),
     (None, "Failed at the provider", _FAILED, _NEW_ATTEMPTS),
 )
 

@@ -60,7 +60,10 @@ def connect(state: Path | None) -> sqlite3.Connection:
         target = ":memory:" if state is None else str(state / FILE_NAME)
         return _prepared(sqlite3.connect(target, isolation_level=None, timeout=5))
     except (OSError, sqlite3.OperationalError) as error:
-        raise DiskError(f"{state}: the sandbox cannot keep its tasks here: {error}") from error
+        raise DiskError(
+            f"{state}: the sandbox cannot keep its tasks here: {error}. Make room, choose"
+            " another folder with --run-dir, or let this process open more files (`ulimit -n`)."
+        ) from error
     except sqlite3.DatabaseError as error:
         raise UsageError(
             f"{state}/{FILE_NAME}: this is no sandbox database ({error}); move it away"

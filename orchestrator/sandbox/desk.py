@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from aiohttp import web
 
 from orchestrator.sandbox.log import Request
 from orchestrator.sandbox.misbehaviour import play
-from orchestrator.sandbox.replies import Refused, refusal
+from orchestrator.sandbox.replies import Refused, code_for, refusal
 from orchestrator.sandbox.world import WORLD
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         status = error.status
         raise
+    except sqlite3.Error as error:
+        # Nothing was made, and whoever asks is told why; the server would print a traceback.
+        service, status = request.get(SERVICE, "none"), 500
+        message = f"The sandbox cannot keep its tasks: {error}"
+        return refusal(service, Refused(status, code_for(service, status), message))
     else:
         return reply
     finally:

@@ -225,6 +225,18 @@ class LocalStorage:
         """Whether the file is there with its size; its content is not read. Blocks briefly."""
         return paths.regular_size(self._root / paths.relative(stored.path)) == stored.bytes
 
+    def lacks_sidecar(self, stored: StoredFile) -> bool:
+        """Whether the file is there, and beside it nothing that says where it came from.
+
+        Nothing is read, not even a sidecar that is there. Blocks briefly.
+        """
+        return not paths.regular_size(self._root / _beside(stored)) and self.exists(stored)
+
+    async def write_sidecar(self, stored: StoredFile, document: Mapping[str, Any]) -> None:
+        """Write beside a stored file where it came from. Raises DiskError."""
+        where = _beside(stored)
+        await self._blocking(where, _write_in_one_step, self._root / where, _lines(document))
+
     async def verify(self, stored: StoredFile) -> bool:
         """Whether the file is there and its bytes are those that were stored."""
         if not self.exists(stored):
@@ -282,6 +294,11 @@ class LocalStorage:
 def _stored(target: str, whole: Whole) -> StoredFile:
     media = whole.media
     return StoredFile(target, whole.size, whole.sha256, media.duration_s, media.width, media.height)
+
+
+def _beside(stored: StoredFile) -> PurePosixPath:
+    """Where a stored file's sidecar is, below the run folder."""
+    return paths.relative(stored.path).with_suffix(".json")
 
 
 def _part_digest(url: str, part_id: str) -> str:

@@ -8,8 +8,10 @@ from orchestrator.catalog.own_tables import (
     catalog_with,
     check_folder,
     check_table,
+    folder_warnings,
     tables_folder,
 )
+from orchestrator.catalog.table_problems import Wire
 from orchestrator.catalog.tables import shipped
 from orchestrator.errors import CatalogError, UsageError, WrongTables
 from tests.catalog.test_tables import CASES, GOOD
@@ -97,13 +99,121 @@ def test_a_provider_that_is_not_installed_is_a_problem_at_its_place(folder):
     table = folder / "demo.yaml"
     table.write_text(GOOD.replace("rivya", "rivyaa").replace("price: 57", "price: x"))
     with pytest.raises(WrongTables) as caught:
-        catalog_with(folder, ("acedatacloud", "rivya"))
+        catalog_with(folder, {"acedatacloud": Wire(), "rivya": Wire()})
     first, second = caught.value.problems
     assert str(first) == (f"{table}:1:11: no provider is called `rivyaa` (did you mean `rivya`?)")
     assert second.path == "price"
     table.write_text("[rivyaa]\n")
     with pytest.raises(WrongTables, match="1:1: `the table` must be a mapping"):
-        catalog_with(folder, ("rivya",))
+        catalog_with(folder, {"rivya": Wire()})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("max: 15, step", "max: null,  # DOUBT line 30: no figure\n    step", "16:51"),
+        ("default: 16:9", "default: ~  # DOUBT line 31: empty", "14:14"),
+        ("default: 16:9", "default:   # DOUBT line 31: empty", "14:13"),
+        ("  max_files: 3", "  min_files: null  # DOUBT\n  max_files: 3", "21:14"),
+        ("combinations: [{video: 1, image: 2}]", "combinations: null  # DOUBT", "25:17"),
+        ("image/png]", "image/png], duration_token: null  # DOUBT\n      ", "23:71"),
+    ],
+)
+def test_a_fact_in_doubt_is_a_problem_until_it_is_settled(tmp_path, old, new, place):
+    file = tmp_path / "demo.yaml"
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new))
+    (problem,) = check_table(file)
+    assert (f"{problem.line}:{problem.column}", problem.code) == (place, "doubtful")
+    assert "is in doubt: its line is marked # DOUBT" in problem.message
+    assert "write what holds, or remove the mark" in problem.hint
+    file.write_text(GOOD.replace(old, new.replace("# DOUBT", "#")))
+    assert check_table(file).name == "rivya/demo"
+
+
+def test_references_in_doubt_are_not_taken_for_none(tmp_path):
+    file = tmp_path / "demo.yaml"
+    file.write_text(GOOD.partition("references:")[0] + "references: null  # DOUBT line 9: odd")
+    (problem,) = check_table(file)
+    assert (problem.line, problem.path) == (18, "references")
+
+
+def test_what_was_written_beside_a_mark_settles_it(tmp_path):
+    file = tmp_path / "demo.yaml"
+    settled = GOOD.replace("description: Shape.", 'description: "null # DOUBT"')
+    file.write_text(settled.replace("price: 57", "price: 57  # DOUBT line 4: several"))
+    assert check_table(file).price == 57
+    assert folder_warnings(tmp_path, named=True) == ()
+
+
+def test_a_price_billing_or_prompt_limit_in_doubt_is_a_warning(tmp_path):
+    file = tmp_path / "demo.yaml"
+    doubtful = GOOD.replace("price: 57", "price: null  # DOUBT line 4: several\nbilling:  # DOUBT")
+    file.write_text(doubtful.replace("prompt_limit: 1500", "prompt_limit: ~ # DOUBT"))
+    assert check_table(file).price is None
+    warnings = folder_warnings(tmp_path, named=False)
+    assert [(one.line, one.path) for one in warnings] == [
+        (6, "price"), (7, "billing"), (9, "prompt_limit"),
+    ]  # fmt: skip
+    assert str(warnings[0]) == (
+        f"{file}:6:8: `price` is in doubt: its line is marked # DOUBT "
+        "(write the figure, or remove the mark to leave it unknown)"
+    )
+
+
+def test_what_looks_like_a_table_and_is_not_read_is_a_warning(folder):
+    (folder / "other.yml").write_text(GOOD)
+    (folder / "LOUD.YAML").write_text(GOOD)
+    (folder / "rivya").mkdir()
+    (folder / "rivya" / "demo.yaml").write_text(GOOD)
+    (folder / "gone.yaml").symlink_to(folder / "nowhere")
+    for name in ("notes.txt", "._demo.yaml", ".hidden.yml"):
+        (folder / name).write_text("x")
+    (folder / "pages").mkdir()
+    warned = {Path(one.file).name: one.hint for one in folder_warnings(folder, named=True)}
+    assert warned == {
+        "LOUD.YAML": "a table's name ends with .yaml: call it LOUD.yaml",
+        "gone.yaml": "mend the link, or remove it",
+        "other.yml": "a table's name ends with .yaml: call it other.yaml",
+        "rivya": f"tables lie in {folder} itself: move them there",
+    }
+
+
+def test_a_folder_that_was_named_and_holds_no_table_is_a_warning(tmp_path):
+    (warning,) = folder_warnings(tmp_path, named=True)
+    assert (warning.file, warning.message) == (str(tmp_path), "the folder holds no table")
+    assert folder_warnings(tmp_path, named=False) == ()
+
+
+WIRE = Wire(frozenset({"model", "prompt"}), frozenset({"first_image"}), uploads=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("voice:", "prompt:", "17:3: `prompt` is filled by this program in requests to rivya"),
+        ("voice:", "Model:", "17:3: `Model` is filled by this program in requests to rivya"),
+        ("voice:", "first_image:", "17:3: `first_image` is filled by references in requests to"),
+        ("field: items", "field: model", "19:10: `model` is filled by this program in requests to"),
+        (
+            "uploads: false",
+            "uploads: true",
+            "20:12: rivya takes no uploads (write `uploads: false`",
+        ),
+    ],
+)
+def test_a_table_cannot_change_what_a_request_is_for_nor_have_uploads_where_there_are_none(
+    folder, old, new, problem
+):
+    file = folder / "demo.yaml"
+    sound = GOOD.replace("uploads: true", "uploads: false")
+    file.write_text(sound)
+    assert catalog_with(folder, {"rivya": WIRE}).models["rivya/demo"]
+    file.write_text(sound.replace(old, new))
+    with pytest.raises(WrongTables) as caught:
+        catalog_with(folder, {"rivya": WIRE})
+    (found,) = caught.value.problems
+    assert str(found).startswith(f"{file}:{problem}")
 
 
 def test_two_tables_of_one_model_are_a_problem_of_the_second(folder):
@@ -111,7 +221,7 @@ def test_two_tables_of_one_model_are_a_problem_of_the_second(folder):
     models, (problem,) = check_folder(folder)
     assert len(models) == 1
     assert str(problem) == (
-        f"{folder}/other.yaml:1:1: another table of {folder} describes rivya/demo too. Remove one."
+        f"{folder}/other.yaml:2:8: {folder}/demo.yaml describes rivya/demo too. Remove one."
     )
 
 

@@ -44,6 +44,7 @@ def test_each_origin_has_its_own(tmp_path):
         {"origin": "https://example.com"},
         {"asked": "yesterday"},
         {"asked": 7},
+        {"asked": "0001-01-01T00:00:00+10:00"},
         {"whole": 1},
         {"models": ["hailuo-pro"]},
     ],

@@ -38,7 +38,7 @@ campaign: spring
 defaults: {model: hailuo-pro}
 jobs:
   - {id: a, prompt: a cup}
-  - {id: b, prompt: a cup, takes: 2}
+  - {id: b, prompt: a jug, takes: 2}
   - id: c
     prompt: a cup
     matrix: {model: [happyhorse-1-0, rivya/sora-2-pro]}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.catalog import tables
 from tests.catalog.test_tables import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -71,6 +72,84 @@ def test_every_command_that_reads_a_manifest_tells_a_wrong_table_at_its_place(
     assert "models/demo.yaml:6:8: `price` must be a number" in outcome.out + outcome.err
     assert "Traceback" not in outcome.err
     assert not (films / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("provider", "field", "place"),
+    [
+        *(("acedatacloud", name, "17:3") for name in ("action", "model", "prompt", "async")),
+        ("acedatacloud", "callback_url", "17:3"),
+        ("acedatacloud", "first_image_url", "17:3"),
+        ("rivya", "referenceMediaItems", "17:3"),
+    ],
+)
+def test_no_table_can_replace_what_its_provider_is_sent(
+    orchestrate: Callable[..., Outcome], films: Path, provider: str, field: str, place: str
+) -> None:
+    table = GOOD.replace("provider: rivya", f"provider: {provider}")
+    table = table.replace("uploads: true", f"uploads: {str(provider == 'rivya').lower()}")
+    (films / "models" / "demo.yaml").write_text(table)
+    manifest = MANIFEST.replace("{length: 5}", "{length: 5, voice: soft}")
+    (films / "own.yaml").write_text(manifest)
+    assert orchestrate("validate", "own.yaml").code == 0
+    (films / "models" / "demo.yaml").write_text(table.replace("voice:", f"{field}:"))
+    outcome = orchestrate("validate", "own.yaml")
+    assert outcome.code == 2
+    assert f"models/demo.yaml:{place}: `{field}` is filled by" in outcome.out
+
+
+def test_what_is_not_read_of_a_folder_is_told_once_and_changes_no_exit_code(
+    orchestrate: Callable[..., Outcome], films: Path
+) -> None:
+    (films / "models" / "other.yml").write_text(GOOD)
+    outcome = orchestrate("validate", "own.yaml", "own.yaml")
+    assert outcome.code == 0
+    assert outcome.err.count("warning:") == 1
+    assert "models/other.yml:1:1: warning: this file is not read as a table" in outcome.err
+    (films / "empty").mkdir()
+    assert "the folder holds no table" in orchestrate("models", "list", "--models", "empty").err
+
+
+def test_a_price_in_doubt_is_a_warning_and_a_limit_in_doubt_a_problem(
+    orchestrate: Callable[..., Outcome], films: Path
+) -> None:
+    table = films / "models" / "demo.yaml"
+    table.write_text(GOOD.replace("price: 57", "price: null  # DOUBT line 3: two figures"))
+    outcome = orchestrate("plan", "own.yaml")
+    assert outcome.code == 0
+    assert "models/demo.yaml:6:8: warning: `price` is in doubt" in outcome.err
+    table.write_text(GOOD.replace("max_files: 3", "min_files: null  # DOUBT\n  max_files: 3"))
+    outcome = orchestrate("plan", "own.yaml")
+    assert outcome.code == 2
+    assert "models/demo.yaml:21:14: `references.min_files` is in doubt" in outcome.out + outcome.err
+
+
+def test_a_file_called_like_the_folder_of_tables_is_told(
+    orchestrate: Callable[..., Outcome], films: Path
+) -> None:
+    (films / "models" / "demo.yaml").rename(films / "demo.yaml")
+    (films / "models").rmdir()
+    (films / "demo.yaml").rename(films / "models")
+    outcome = orchestrate("validate", "own.yaml")
+    assert outcome.code == 2
+    assert "warning: models is no folder, so no own tables are read from it." in outcome.err
+
+
+def test_uploads_to_a_provider_without_a_files_api_are_a_problem_of_the_table(
+    orchestrate: Callable[..., Outcome], films: Path
+) -> None:
+    (films / "models" / "demo.yaml").write_text(GOOD.replace("rivya", "acedatacloud"))
+    outcome = orchestrate("plan", "own.yaml")
+    assert outcome.code == 2
+    assert "models/demo.yaml:20:12: acedatacloud takes no uploads" in outcome.out + outcome.err
+
+
+def test_the_shipped_tables_could_be_anybodys_own(
+    orchestrate: Callable[..., Outcome], films: Path
+) -> None:
+    for file in (Path(tables.__file__).parent / "tables").rglob("*.yaml"):
+        (films / "models" / file.name).write_bytes(file.read_bytes())
+    assert orchestrate("validate", "own.yaml").code == 0
 
 
 def test_a_wrong_table_is_in_the_json_document_once(

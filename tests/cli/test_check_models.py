@@ -62,7 +62,12 @@ def test_what_differs_is_told_model_by_model_and_exits_1(ask: Callable[..., Any]
         "rivya/veo-4 new listed without a table here, coming_soon",
     ]
     assert "3 tables compared with rivya's list: 3 differ.\n" in outcome.err
-    assert "orchestrator models import PAGE --out models/MODEL.yaml" in outcome.err
+    assert outcome.err.splitlines()[-3:] == [
+        "To put rivya/hailuo-pro, rivya/happyhorse-1-0 right, edit a table of your own in the "
+        "folder models:",
+        "  orchestrator models show rivya/hailuo-pro --yaml > models/hailuo-pro.yaml",
+        "  orchestrator models show rivya/happyhorse-1-0 --yaml > models/happyhorse-1-0.yaml",
+    ]
 
 
 def test_the_json_document_has_it_all(ask: Callable[..., Any]) -> None:
@@ -126,6 +131,13 @@ def test_own_tables_are_checked_too(ask: Callable[..., Any], films: Path) -> Non
     body = {"data": [*SAME["data"], {"id": "veo-4", "base_credits": 95}]}
     outcome = ask(body, "models", "check", "--models", "tables")
     assert "rivya/veo-4 differs price: 95 now, 90 in the table" in lines(outcome.out)
+    assert outcome.err.endswith("To put rivya/veo-4 right, edit tables/veo.yaml.\n")
+
+
+def test_where_models_are_gone_there_is_nothing_to_put_right(ask: Callable[..., Any]) -> None:
+    outcome = ask({"data": SAME["data"][1:]}, "models", "check")
+    assert outcome.code == 1
+    assert "put" not in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -150,26 +162,38 @@ def test_without_a_list_nothing_is_said_to_differ_and_nothing_is_kept(
     assert not (films.parent / "state").exists()
 
 
-def test_a_service_that_is_not_there_and_a_missing_key_are_told(
+async def test_without_a_key_the_list_is_asked_for_without_one_and_kept(
+    orchestrate: Callable[..., Outcome], films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RIVYA_API_KEY")
+    async with listing(monkeypatch, SAME) as came:
+        outcome = await anyio.to_thread.run_sync(lambda: orchestrate("models", "check"))
+    assert outcome.code == 0
+    (request,) = came
+    assert "Authorization" not in request.headers
+    assert len(list((films.parent / "state" / "orchestrator").iterdir())) == 1
+
+
+def test_a_list_that_takes_a_key_says_which(
+    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RIVYA_API_KEY")
+    refusal = {"error": {"code": "api_key_missing", "message": "No"}}
+    outcome = ask(refusal, "models", "check", status=401)
+    assert outcome.code == 6
+    assert "nobody without a key: No (api_key_missing). Set RIVYA_API_KEY." in outcome.err
+
+
+def test_a_service_that_is_not_there_is_told_and_no_odd_key_is_sent(
     orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RIVYA_BASE_URL", "http://127.0.0.1:9")
     outcome = orchestrate("models", "check")
     assert outcome.code == 2
     assert "cannot connect to http://127.0.0.1:9: connection refused" in outcome.err
-    monkeypatch.delenv("RIVYA_API_KEY")
+    monkeypatch.setenv("RIVYA_API_KEY", "sk bad")
     outcome = orchestrate("models", "check")
-    assert (outcome.code, "set RIVYA_API_KEY" in outcome.err) == (6, True)
-
-
-def test_the_built_in_sandbox_lists_what_the_tables_say_and_teaches_nothing(
-    orchestrate: Callable[..., Outcome], films: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RIVYA_API_KEY")
-    outcome = orchestrate("models", "check", "--sandbox", "--json")
-    assert outcome.code == 0
-    assert {one["found"] for one in outcome.document["models"]} == {"same"}
-    assert not (films.parent / "state").exists()
+    assert (outcome.code, "Nothing was sent." in outcome.err) == (6, True)
 
 
 def test_a_disk_that_refuses_the_list_is_a_warning(ask: Callable[..., Any], films: Path) -> None:

@@ -63,4 +63,15 @@ def test_doctor_says_why_it_does_not_compare(
     assert row(orchestrate("doctor", "--offline")).startswith(f"{not_asked}; the last list came on")
     assert row(ask(SAME, "doctor", status=503)).endswith("(http_503). Try again later.")
     monkeypatch.delenv("RIVYA_API_KEY")
-    assert row(orchestrate("doctor")).startswith("rivya models ok not compared: that takes a key")
+    refusal = {"error": {"code": "api_key_missing", "message": "No"}}
+    outcome = ask(refusal, "doctor", status=401)
+    assert row(outcome).startswith("rivya models ok not compared: that takes a key; the last list")
+
+
+def test_doctor_compares_a_public_list_without_a_key(
+    ask: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RIVYA_API_KEY")
+    assert row(ask(SAME, "doctor")) == "rivya models ok 3 tables agree with the list"
+    monkeypatch.setenv("RIVYA_API_KEY", "sk bad")
+    assert row(ask(SAME, "doctor")).startswith("rivya models ok not compared: nobody was asked")

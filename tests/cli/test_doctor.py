@@ -170,6 +170,16 @@ def test_a_provider_that_is_not_there_is_a_problem(
     assert outcome.out.count("cannot connect to http://127.0.0.1:9: connection refused") == 2
 
 
+def test_a_clock_that_nobody_told_the_time_is_said_to_be_unchecked(
+    orchestrate: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = line(orchestrate("doctor", "--offline"), "clock")
+    assert said.split(maxsplit=2)[1:] == ["ok", "not checked: nobody was asked"]
+    for _key_variable, base_variable in PROVIDERS.values():
+        monkeypatch.setenv(base_variable, "http://127.0.0.1:9")
+    assert line(orchestrate("doctor"), "clock").endswith("not checked: no answer")
+
+
 @pytest.mark.parametrize(("apart", "finding"), [(0, False), (-50, False), (90, True), (-90, True)])
 def test_a_clock_that_is_wrong_is_a_problem(apart: float, finding: bool) -> None:
     (check,) = checkup.clock("rivya", {"date": formatdate(time.time() + apart, usegmt=True)})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,6 +111,14 @@ def test_out_makes_the_folder_and_a_table_that_is_known_at_once(
     assert "rivya/sora-3" in orchestrate("models", "schema", "sora-3").document["title"]
 
 
+def test_a_slash_at_its_end_says_that_out_is_a_folder_which_is_made(
+    orchestrate: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    outcome = orchestrate("models", "import", SORA, "--out", f"{tmp_path}/new/models/")
+    assert outcome.code == 0
+    assert check_table(tmp_path / "new" / "models" / "sora-2-pro.yaml").price == 75
+
+
 def test_out_may_be_a_folder(orchestrate: Callable[..., Outcome], tmp_path: Path) -> None:
     assert orchestrate("models", "import", SORA, "--out", tmp_path).code == 0
     assert check_table(tmp_path / "sora-2-pro.yaml").name == "rivya/sora-2-pro"
@@ -126,9 +135,43 @@ def test_json_and_out_give_both(orchestrate: Callable[..., Outcome], tmp_path: P
 def test_a_table_may_be_written_again(orchestrate: Callable[..., Outcome], tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.touch()
-    for page in (DOUBTFUL, DOUBTFUL, SORA, SORA):
-        assert orchestrate("models", "import", page, "--out", file).code in (0, 1)
+    for page in (DOUBTFUL, DOUBTFUL):
+        assert orchestrate("models", "import", page, "--out", file).code == 1
+    for _ in range(2):
+        assert orchestrate("models", "import", SORA, "--out", file, "--force").code == 0
     assert check_table(file).name == "rivya/sora-2-pro"
+
+
+@pytest.mark.parametrize("page", [SORA, DOUBTFUL])
+def test_a_table_that_says_something_else_is_replaced_only_by_force(
+    orchestrate: Callable[..., Outcome], tmp_path: Path, page: Path
+) -> None:
+    file = tmp_path / "a.yaml"
+    orchestrate("models", "import", page, "--out", file)
+    written = file.read_text()
+    edited = written.replace("description: ", "description: More than ")
+    file.write_text(edited)
+    outcome = orchestrate("models", "import", page, "--out", file)
+    assert outcome.code == 2
+    assert f"{file} holds another table, which may be somebody's work." in outcome.err
+    assert "replace it with --force" in outcome.err
+    assert file.read_text() == edited
+    orchestrate("models", "import", page, "--out", file, "--force")
+    assert file.read_text() == written
+
+
+def test_a_table_that_differs_only_in_its_day_is_read_again_without_force(
+    orchestrate: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    for name, *options in (("a.yaml",), ("a.json", "--json")):
+        file = tmp_path / name
+        orchestrate("models", "import", SORA, "--out", file, *options)
+        written = file.read_text()
+        day = datetime.now(UTC).date().isoformat()
+        assert day in written, "the day of an example is not the day of the reading"
+        file.write_text(written.replace(day, "2026-01-01"))
+        assert orchestrate("models", "import", SORA, "--out", file, *options).code == 0
+        assert file.read_text() == written
 
 
 def test_nothing_else_is_written_over(orchestrate: Callable[..., Outcome], tmp_path: Path) -> None:
@@ -138,7 +181,7 @@ def test_nothing_else_is_written_over(orchestrate: Callable[..., Outcome], tmp_p
     other.write_text("Do not lose this.\n")
     for file, message in [
         (page, "is the page itself"),
-        (settled, "holds a table without doubts"),
+        (settled, "holds another table"),
         (other, "holds something else than a table"),
     ]:
         before = file.read_bytes()

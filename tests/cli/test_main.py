@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,11 +15,10 @@ import pytest
 
 from orchestrator import __version__
 from orchestrator.cli import COMMANDS, cli
-from orchestrator.errors import CredentialsError, LedgerBusy, UsageError
+from orchestrator.errors import CredentialsError, LedgerBusy, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -116,6 +117,12 @@ class Ending:
         raise self.error
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    """An error that another one led to."""
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [
@@ -125,6 +132,40 @@ class Ending:
         (UsageError("bell\x07 \x1b[2J \u202eflip\nnext"), 2, "error: bell� �[2J �flip\nnext\n"),
         (ExceptionGroup("tasks", [ExceptionGroup("", [UsageError("inner")])]), 2, "error: inner\n"),
         (ExceptionGroup("", [UsageError("a"), LedgerBusy("b")]), 7, "error: b\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            7,
+            (
+                "error: a file, or where the output goes: No space left on device. What is saved"
+                " stays saved. Make room, or check who may write there, then run the command"
+                " again.\n"
+            ),
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "films"),
+            7,
+            (
+                "error: films: Permission denied. What is saved stays saved. Make room, or check"
+                " who may write there, then run the command again.\n"
+            ),
+        ),
+        (
+            OSError(errno.EMFILE, "Too many open files", "x.py"),
+            7,
+            (
+                "error: this process may not open more files (Too many open files). What is saved"
+                " stays saved. Let it open more, for instance with `ulimit -n 4096`, then run the"
+                " command again.\n"
+            ),
+        ),
+        (
+            caused(LedgerError("it cannot be opened."), OSError(errno.EMFILE, "Too many")),
+            7,
+            (
+                "error: it cannot be opened.\nThis process may not open more files. Let it open"
+                " more, for instance with `ulimit -n 4096`, then run the command again.\n"
+            ),
+        ),
         (KeyboardInterrupt(), 130, ""),
         (BaseExceptionGroup("tasks", [KeyboardInterrupt()]), 130, ""),
         (SystemExit(4), 4, ""),
@@ -141,6 +182,32 @@ def test_each_error_has_its_exit_code_and_no_traceback(
     outcome = orchestrate("doctor")
     assert outcome.code == code
     assert outcome.err.lstrip("\n") == text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("call", ["sandbox", "models list"])
+def test_output_that_finds_no_room_is_no_defect(call: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            program(*call.split()), stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert ended.returncode == 7
+    assert b"No space left on device" in ended.stderr
+    assert b"defect" not in ended.stderr
+
+
+@pytest.mark.parametrize("most", [8, 12, 13, 14])
+def test_too_many_open_files_are_called_so_with_what_to_do(manifest: Path, most: int) -> None:
+    command = f'ulimit -n {most} && exec "$@"'
+    ended = subprocess.run(
+        ["sh", "-c", command, "sh", *program("run", manifest, "--sandbox", "--limit", "0")],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 7
+    assert b"ulimit -n" in ended.stderr
+    assert b"defect" not in ended.stderr
 
 
 @pytest.mark.parametrize("wanted", ["1", ""])

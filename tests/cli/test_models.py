@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.catalog.own_tables import check_table
 from orchestrator.catalog.schema import model_schema
 from orchestrator.catalog.tables import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -92,3 +94,21 @@ def test_an_unknown_model_is_a_usage_error(
     outcome = orchestrate("models", "show", name)
     assert (outcome.code, outcome.out) == (2, "")
     assert text in outcome.err
+
+
+def test_the_table_is_printed_to_be_copied_and_edited(
+    orchestrate: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("rivya/hailuo-pro", "acedatacloud/minimax-t2v"):
+        (tmp_path / "models").mkdir(exist_ok=True)
+        own = tmp_path / "models" / "own.yaml"
+        # A shell makes the file that output is sent into before the program begins.
+        own.write_text("")
+        outcome = orchestrate("models", "show", name, "--yaml")
+        assert (outcome.code, outcome.err) == (0, "")
+        own.write_text(outcome.out)
+        assert check_table(own) == shipped().models[name]
+        own.write_text(f"# mine\n{outcome.out}")
+        assert orchestrate("models", "show", name, "--yaml").out.startswith("# mine\n")
+    assert orchestrate("models", "show", "hailuo-pro", "--yaml", "--json").code == 2

@@ -22,11 +22,13 @@ from orchestrator.cli.output import (
     print_table,
     printable,
     say_entry,
+    say_prose,
     shows_colour,
     some,
     table_lines,
     tell,
 )
+from tests.ledger.material import inline, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,3 +209,42 @@ def test_what_is_shown_fits_a_terminal(columns: int) -> None:
     for arguments in (("models", "list"), ("models", "show", "happyhorse-1-0")):
         shown = on_a_terminal(*arguments, columns=columns, NO_COLOR="1")
         assert max(map(len, shown.splitlines())) <= columns
+
+
+WORDS = "the provider answered with very many words of its own " * 4
+
+
+def test_prose_is_folded_between_its_words_on_a_terminal_and_commands_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal())
+    say_prose(WORDS)
+    tell(WORDS, "warning", "spring.yaml:7:3: ")
+    tell(f"  orchestrator resolve {WORDS}")
+    prose = sys.stdout.getvalue().splitlines()
+    *warning, command = sys.stderr.getvalue().splitlines()
+    assert max(map(len, [*prose, *warning])) <= 60
+    assert " ".join(prose) == WORDS.strip()
+    assert " ".join(warning) == f"spring.yaml:7:3: warning: {WORDS.strip()}"
+    assert command == f"  orchestrator resolve {WORDS}"
+
+
+def test_prose_in_a_pipe_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say_prose(WORDS)
+    tell(WORDS, "note")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (f"{WORDS}\n", f"note: {WORDS}\n")
+
+
+def test_resolve_breaks_no_word_at_the_edge_of_a_terminal(run_folder: Path) -> None:
+    with inline(run_folder) as ledger:
+        (row,) = [row.row for row in ledger.rows() if row.key == "unknown"]
+        write(ledger, row, "reply", error_message=WORDS)
+    shown = on_a_terminal("resolve", str(run_folder), NO_COLOR="1").splitlines()
+    assert any("very many words" in line for line in shown)
+    told = [line for line in shown if "orchestrator" not in line]
+    assert max(map(len, told)) <= 80
+    assert " ".join(WORDS.split()) in " ".join(told)

@@ -58,7 +58,7 @@ def test_json_has_every_field_and_no_requests_unless_asked(
     document = orchestrate("plan", manifest, "--json").document
     assert list(document) == [
         "schema_version", "campaign", "jobs", "cost", "budget", "duration", "fingerprint",
-        "warnings",
+        "left_out", "warnings",
     ]  # fmt: skip
     assert document["schema_version"] == 1
     assert document["jobs"]["total"] == document["jobs"]["to_run"] == 4

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from orchestrator.providers.registry import provider
 from tests.engine.virtual import run_virtual
 from tests.ledger.material import in_memory, make_job, write
 
+#: Twelve o'clock where the tests run.
+NOON = time.mktime((2026, 5, 1, 12, 0, 0, 0, 0, -1))
 CALM = Snapshot(
     total=40,
     counts=Counter({State.STORED: 38, State.SUBMITTED: 1, State.FAILED: 1}),
@@ -100,7 +103,7 @@ async def test_a_state_is_called_the_same_while_the_run_goes_on_and_at_its_end()
     scene = Scene("rivya")
     for number, state in enumerate(State, start=1):
         scene.tally.counts[state] = number
-    shown = line(scene.snapshot(total=36))
+    shown = line(scene.snapshot(total=36), NOON)
     (verdict, *_) = final_lines(scene.tally, Path("runs/x"), 1.0)
     for number, state in enumerate(State, start=1):
         if state is not State.STORED:
@@ -187,16 +190,18 @@ async def test_after_a_stop_the_creates_on_the_wire_are_waited_for_visibly():
 
 
 def test_a_plain_line_says_it_all_and_leaves_out_zeros():
-    assert line(CALM) == (
+    assert line(CALM, NOON) == (
         "12 min 5 s: 38 of 40 stored, 1 submitted, 1 failed; rivya 1,934 of 2,000 credits"
     )
     waiting = replace(CALM, waiting=(Waiting("creates at rivya wait: too many", 12.6),))
-    assert line(waiting).endswith("; creates at rivya wait: too many, 12 s more")
+    text = line(waiting, NOON)
+    assert text.endswith("; creates at rivya wait: too many, next try at 12:00:13")
+    assert line(replace(CALM, waiting=(Waiting("stopping"),)), NOON).endswith("; stopping")
 
 
 def test_a_plain_line_is_one_line_without_control_characters():
     hostile = replace(CALM, waiting=(Waiting("a\nb\x1b[31m\rc"),))
-    assert line(hostile).isprintable()
+    assert line(hostile, NOON).isprintable()
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -266,6 +271,29 @@ def test_off_a_terminal_a_line_comes_every_half_minute_while_something_changes()
         "3 min 30 s: 3 of 3 stored; rivya 0 credits",
         "10 min: 3 of 3 stored; rivya 0 credits",
     ]
+
+
+def test_off_a_terminal_a_line_comes_every_five_minutes_while_jobs_are_open():
+    stream = shown_over(700.0, io.StringIO(), changes=(40.0,))
+    assert [line.partition(":")[0] for line in stream.getvalue().splitlines()] == [
+        "30 s", "1 min", "6 min", "11 min", "11 min 40 s",
+    ]  # fmt: skip
+
+
+def test_the_last_plain_line_waits_for_nothing():
+    stream = io.StringIO()
+
+    async def work():
+        scene = Scene("rivya")
+        gate = scene.accounts[0].gate
+        gate.trouble(await gate.passage(), 200.0, why="too many")
+        with anyio.move_on_after(40.0):
+            await show(scene, mode="plain", stream=stream, total=1, clock=Clock())
+
+    run_virtual(work)
+    first, last = stream.getvalue().splitlines()
+    assert "creates at rivya wait: too many, next try at " in first
+    assert "wait" not in last
 
 
 def test_a_short_run_off_a_terminal_says_one_line_at_its_end():
@@ -343,6 +371,11 @@ def test_the_end_of_a_good_run_is_three_lines():
         "Videos and results: runs/spring",
         "Report: runs/spring/report.html",
     ]
+
+
+def test_a_report_that_was_not_written_is_not_pointed_to():
+    lines = final_lines(finished(stored=1), Path("runs/x"), 1.0, has_report=False)
+    assert lines[-1] == "Videos and results: runs/x"
 
 
 def test_every_kind_of_trouble_comes_with_its_next_step():

@@ -85,3 +85,25 @@ def test_doctor_finds_a_damaged_ledger(
     outcome = orchestrate("doctor", manifest, "--offline")
     assert outcome.code == 1
     assert "is damaged" in outcome.out
+
+
+@pytest.mark.parametrize("command", ["status", "plan", "run", "export", "report", "verify"])
+def test_the_command_that_mends_a_ledger_can_be_pasted(
+    orchestrate: Callable[..., Outcome], manifest: Path, run_folder: Path, command: str
+) -> None:
+    (run_folder / "ledger.db").write_bytes(b"")
+    moved = run_folder.rename(run_folder.with_name("my run"))
+    outcome = orchestrate(command, manifest, "--run-dir", moved)
+    assert outcome.code == 7
+    assert f"\n  orchestrator rebuild {manifest} --run-dir '{moved}'\n" in outcome.err
+    if command not in ("plan", "run"):
+        outcome = orchestrate(command, moved)
+        assert f"\n  orchestrator rebuild MANIFEST --run-dir '{moved}'\n" in outcome.err
+
+
+def test_doctor_names_the_manifest_in_it_too(
+    orchestrate: Callable[..., Outcome], manifest: Path, run_folder: Path
+) -> None:
+    (run_folder / "ledger.db").write_bytes(b"")
+    outcome = orchestrate("doctor", manifest, "--offline")
+    assert f"orchestrator rebuild {manifest} " in outcome.out

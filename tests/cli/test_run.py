@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Outcome
 
-#: What `run --json` holds: what `status --json` does, and the warnings.
+#: What `run --json` holds: what `status --json` does.
 FIELDS = [
     "schema_version", "campaign", "run_dir", "counts", "cost", "elapsed_s", "needs_decision",
-    "warnings",
+    "running", "cut_off",
 ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_without_a_key_json_of_a_run_folder_says_how_it_stands(
     outcome = orchestrate("run", manifest, "--yes", "--json")
     assert outcome.code == 6
     status = orchestrate("status", manifest, "--json").document
-    assert outcome.document == {**status, "warnings": []}
+    assert outcome.document == status
     assert outcome.document["counts"]["unknown"] == 1
 
 
@@ -150,3 +150,31 @@ def test_a_key_that_no_request_can_carry_exits_6_and_is_not_shown(
     assert "RIVYA_API_KEY holds a space, which no key does: copy it again. Nothing" in outcome.err
     assert "canary" not in outcome.err
     assert not (manifest.parent / "runs").exists()
+
+
+def test_the_command_that_goes_on_with_a_sandboxed_plan_stays_in_the_sandbox(
+    orchestrate: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    manifest, plan = tmp_path / "cap.yaml", tmp_path / "cap.json"
+    manifest.write_text(
+        "version: 1\ncampaign: cap\nbudget: {credits: {rivya: 60}}\n"
+        "jobs: [{id: a, model: hailuo-pro, prompt: a cup, takes: 2}]\n"
+    )
+    assert orchestrate("plan", manifest, "--save", plan).code == 5
+    done = orchestrate("run", "--plan", plan, "--sandbox", "--progress", "none")
+    assert done.code == 5
+    assert f"To go on: orchestrator run --plan {plan} --sandbox" in done.err
+
+
+def test_a_report_is_pointed_to_only_where_it_was_written(
+    orchestrate: Callable[..., Outcome], manifest: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "runs" / "spring" / "report.html"
+    assert f"Report: {report}\n" in orchestrate("run", manifest, "--limit", "0").err
+    report.unlink()
+    report.mkdir()
+    outcome = orchestrate("run", manifest, "--limit", "0")
+    assert outcome.code == 7
+    assert f"the report {report} cannot be written" in outcome.err
+    assert "Report: " not in outcome.err
+    assert "--out" not in outcome.err

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from orchestrator.sandbox.actions import ACTIONS, PLACES
+from orchestrator.sandbox.actions import ACTIONS, PLACES, yes
 from orchestrator.sandbox.faults_file import _RULE_FIELDS, parse
 
 if TYPE_CHECKING:
@@ -55,6 +55,19 @@ def test_the_help_names_all_that_may_stand_in_a_faults_file(
 ) -> None:
     words = set(re.findall(r"\w+", orchestrate("sandbox", "--help").out))
     assert words >= {*ACTIONS, *PLACES, *_RULE_FIELDS, "balance", "limits", "pace", "faults"}
+
+
+def test_the_help_shows_each_word_that_takes_a_value_with_one(
+    orchestrate: Callable[..., Outcome],
+) -> None:
+    text = orchestrate("sandbox", "--help").out
+    shown = re.findall(r"^ +\{(\w+): (.+)\}  ", text, re.MULTILINE)
+    assert {word for word, _ in shown} == {
+        word for word, action in ACTIONS.items() if action.argument is not yes
+    }
+    for word, value in shown:
+        (on, *_) = ACTIONS[word].places
+        parse(f"- {{on: {on}, do: {{{word}: {value}}}}}")
 
 
 def test_the_example_in_the_help_is_a_faults_file(orchestrate: Callable[..., Outcome]) -> None:

@@ -8,9 +8,12 @@ import pytest
 
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli.selected import unmatched
+from orchestrator.jobs import State
+from orchestrator.ledger.store import Admission
 from orchestrator.manifest.check import load
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.selection import parse
+from tests.ledger.material import inline, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +58,39 @@ def test_a_manifest_without_tags_says_so(manifest: Path) -> None:
     plan = make_plan(load(manifest, shipped()), shipped())
     told = list(unmatched(parse(["tag:hero"]), plan))
     assert told == ["nothing matches tag:hero; no job has a tag"]
+
+
+def give_up(folder: Path, path: Path, *keys: str) -> None:
+    """Make a ledger in which these jobs of a manifest were given up by a person."""
+    plan = make_plan(load(path, shipped()), shipped())
+    with inline(folder) as ledger:
+        rows = ledger.admit([Admission(entry.job) for entry in plan.entries])
+        for entry, row in zip(plan.entries, rows, strict=True):
+            if entry.job.key in keys:
+                write(ledger, row, "intent", State.SUBMITTING, estimated=3.0, charge=3.0)
+                write(ledger, row, "unclear", State.UNKNOWN)
+                write(ledger, row, "abandoned", State.FAILED, error_class="abandoned")
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_plan_and_run_say_which_jobs_stay_given_up_and_how_to_have_them(
+    orchestrate: Callable[..., Outcome], manifest: Path, tmp_path: Path, command: str
+) -> None:
+    give_up(tmp_path / "runs" / "spring", manifest, "teaser", "grid/cup")
+    outcome = orchestrate(command, manifest, "--select", "state:failed", "--json")
+    assert outcome.code == 0
+    assert outcome.err.startswith(
+        "note: 2 failed jobs were given up with `resolve --abandon` and stay so: teaser, grid/cup."
+        " For a new attempt, which costs, name them: --select state:failed --select id:teaser\n"
+    )
+    named = orchestrate(
+        "plan", manifest, "--select", "state:failed", "--select", "id:teaser", "--json"
+    )
+    assert named.document["jobs"]["to_run"] == 1
+    assert named.document["left_out"] == []
+    everything = orchestrate("plan", manifest, "--select", "state:failed", "--json")
+    assert everything.document["left_out"] == ["teaser", "grid/cup"]
+    assert everything.document["jobs"]["total"] == 0
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])

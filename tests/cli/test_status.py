@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Outcome
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from orchestrator.ledger.sqlite import open_ledger
+ledger = open_ledger(Path(sys.argv[1]), campaign="spring")
+ledger.bind_origin("rivya", "https://rivya.example")
+print("held", flush=True)
+time.sleep(60)
+"""
 
 
 def test_the_page_tells_counts_cost_and_the_next_command(
@@ -30,6 +43,7 @@ def test_the_page_tells_counts_cost_and_the_next_command(
         "rivya             9         3      2  credits",
         "",
         "time    0 s from the first event to the last",
+        "run     none is going on",
         f"folder  {run_folder}",
         "",
         "2 jobs wait for a decision. To see why, and what to do:",
@@ -44,6 +58,7 @@ def test_json_has_every_field_and_every_state(
     document = outcome.document
     assert list(document) == [
         "schema_version", "campaign", "run_dir", "counts", "cost", "elapsed_s", "needs_decision",
+        "running", "cut_off",
     ]  # fmt: skip
     assert (document["campaign"], document["run_dir"]) == ("spring", str(run_folder))
     assert document["counts"].keys() == {state.value for state in State}
@@ -67,6 +82,30 @@ def test_json_has_every_field_and_every_state(
             "commands": [f"orchestrator resolve {run_folder} given-up --abandon"],
         },
     ]
+
+
+def test_a_run_that_is_going_on_is_named_and_after_a_kill_the_command_that_goes_on(
+    orchestrate: Callable[..., Outcome], manifest: Path, run_folder: Path
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, run_folder], stdout=subprocess.PIPE) as run:
+        try:
+            assert run.stdout is not None
+            assert run.stdout.readline() == b"held\n"
+            said = f"run     going on: process {run.pid} on {socket.gethostname()}, started 20"
+            outcome = orchestrate("status", manifest)
+            assert said in outcome.out.replace("\n        ", " ")
+            assert "To go on" not in outcome.out
+            document = orchestrate("status", manifest, "--json").document
+            assert document["running"].keys() == {"pid", "host", "since"}
+            assert document["running"]["pid"] == run.pid
+            assert document["cut_off"] is False
+        finally:
+            run.kill()
+    outcome = orchestrate("status", manifest)
+    assert "run     none is going on; the last one was cut off before its end\n" in outcome.out
+    assert f"To go on:\n  orchestrator run {manifest}\n" in outcome.out
+    document = orchestrate("status", manifest, "--json").document
+    assert (document["running"], document["cut_off"]) == (None, True)
 
 
 def test_a_manifest_stands_for_its_run_folder(

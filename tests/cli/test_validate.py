@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.catalog.schema import write_schemas
 from orchestrator.catalog.tables import shipped
+from tests.cli.conftest import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,3 +190,19 @@ def test_a_schema_that_is_not_ours_is_not_judged(
 ) -> None:
     manifest.write_text(comment + manifest.read_text())
     assert orchestrate("validate", manifest).err == "1 manifest valid, 4 jobs\n"
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_the_same_job_under_two_ids_is_warned_of_once_and_hinders_nothing(
+    orchestrate: Callable[..., Outcome], manifest: Path, command: str
+) -> None:
+    manifest.write_text(f"{MANIFEST}  - {{id: again, prompt: dolphins, model: minimax-t2v}}\n")
+    nothing_sent = [] if command == "validate" else ["--limit", "0"]
+    outcome = orchestrate(command, manifest, "--json", *nothing_sent)
+    assert outcome.code == 0
+    (line,) = [line for line in outcome.err.splitlines() if "asks for the same" in line]
+    assert line.startswith(f"{manifest}:11:10: warning: 1 job asks for the same as another one")
+    assert f"`again` as `waves` ({manifest}:6) (where several of the same are meant" in line
+    if command != "run":
+        (warning,) = outcome.document["warnings"]
+        assert (warning["code"], warning["line"]) == ("repeated-job", 11)

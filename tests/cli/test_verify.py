@@ -47,7 +47,7 @@ def orphaned(video: Path) -> None:
         (shortened, "changed: 5 bytes, stored were 7"),
         (altered, "changed: its SHA-256 is not that of what was stored"),
         (linked, "not a regular file"),
-        (orphaned, "its sidecar (.json) is missing; the video is whole, keep it"),
+        (orphaned, "its sidecar (.json) is missing; the video is whole, and a run writes it again"),
     ],
 )
 def test_each_finding_is_named_and_exits_1(

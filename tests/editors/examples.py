@@ -10,9 +10,10 @@ import yaml
 PROJECT = Path(__file__).parents[2]
 SCHEMA = PROJECT / "schemas" / "manifest.schema.json"
 EXAMPLES = sorted((PROJECT / "manifests").glob("*.yaml"))
-CASES = PROJECT / "tests" / "manifest" / "cases"
-VALID = [*EXAMPLES, *sorted((CASES / "valid").glob("*.yaml"))]
-INVALID = sorted((CASES / "invalid").glob("*.yaml"))
+#: Those of `validate` itself, and those about what a schema may overlook or refuse too early.
+CASES = [PROJECT / "tests" / folder / "cases" for folder in ("manifest", "editors")]
+VALID = [*EXAMPLES, *(path for cases in CASES for path in sorted(cases.glob("valid/*.yaml")))]
+INVALID = [path for cases in CASES for path in sorted(cases.glob("invalid/*.yaml"))]
 
 #: Where `make test` puts those programs.
 PROGRAMS = Path(sys.prefix) / "editors"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NODE = shutil.which("node")
 SERVER = PROGRAMS / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
 MODELS = shipped().models.values()
+HEAD = f"# yaml-language-server: $schema={SCHEMA}\nversion: 1\ncampaign: c\njobs:"
 
 pytestmark = [
     pytest.mark.skipif(NODE is None, reason="node is not on the PATH"),
@@ -98,6 +99,36 @@ def test_a_job_is_offered_exactly_the_parameters_of_its_model_and_their_options(
         assert sorted(item["label"] for item in values) == offered(param)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=[model.name for model in MODELS])
+def test_an_axis_is_offered_each_option_once(
+    server: LanguageServer, tmp_path: Path, model: Model
+) -> None:
+    job = job_of(model, HEAD) + "    matrix:\n"
+
+    axes = [item["label"] for item in server.offers(tmp_path, f"{job}      ")]
+    own = [label for label in axes if label.startswith("params.")]
+    assert own == [f"params.{param.key}" for param in model.params]
+    for param in model.params:
+        for above in ("", f"        - {(param.options or (5,))[0]}\n"):
+            axis = f"{job}      params.{param.key}:\n{above}        - "
+            values = [item["label"] for item in server.offers(tmp_path, axis)]
+            assert sorted(values) == sorted(param.options or ())
+
+
+def test_a_job_with_a_model_axis_is_offered_the_parameters_of_these_models_and_their_options(
+    server: LanguageServer, tmp_path: Path
+) -> None:
+    job = HEAD + "\n  - id: typed\n    prompt: x\n    matrix: {model: [%s]}\n    params:\n      "
+    models = [shipped().models[f"rivya/{name}"] for name in ("hailuo-pro", "sora-2-pro")]
+    for several in (models[:1], models[1:], models):
+        text = job % ", ".join(model.model for model in several)
+        keys = [item["label"] for item in server.offers(tmp_path, text)]
+        assert keys == [param.key for model in several for param in model.params]
+        for param in (param for model in several for param in model.params):
+            values = server.offers(tmp_path, f"{text}{param.key}: ")
+            assert sorted(item["label"] for item in values) == offered(param)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example.stem for example in EXAMPLES])
 def test_every_job_of_an_example_is_offered_the_parameters_of_its_own_model(
     server: LanguageServer, example: Path
@@ -128,9 +159,8 @@ def test_every_job_of_an_example_is_offered_the_parameters_of_its_own_model(
 def test_what_an_editor_writes_for_a_value_is_the_option_that_was_chosen(
     server: LanguageServer, tmp_path: Path, model: Model
 ) -> None:
-    head = f"# yaml-language-server: $schema={SCHEMA}\nversion: 1\ncampaign: c\njobs:"
     for param in model.params:
-        job = job_of(model, head) + f"    params:\n      {param.key}: "
+        job = job_of(model, HEAD) + f"    params:\n      {param.key}: "
         for item in server.offers(tmp_path, job):
             path = tmp_path / "written.yaml"
             path.write_text(job + item["insertText"] + "\n", "utf-8")
@@ -152,8 +182,7 @@ def test_defaults_are_offered_what_their_model_has_and_does_not_stand_there_yet(
 
 
 def test_a_job_is_offered_each_field_once(server: LanguageServer, tmp_path: Path) -> None:
-    head = f"# yaml-language-server: $schema={SCHEMA}\nversion: 1\ncampaign: c\njobs:"
     for model in MODELS:
-        labels = [item["label"] for item in server.offers(tmp_path, job_of(model, head) + "    ")]
+        labels = [item["label"] for item in server.offers(tmp_path, job_of(model, HEAD) + "    ")]
         assert labels
         assert len(labels) == len(set(labels))

@@ -9,6 +9,7 @@ from orchestrator.engine.evidence import raw_reply
 from orchestrator.engine.recovery import QUARANTINE_LOOKS, UNSETTLED, needs_access
 from orchestrator.engine.send import RESEND_WINDOW
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
+from orchestrator.errors import DiskError
 from orchestrator.jobs import State
 from orchestrator.ledger.store import StoredFile
 from orchestrator.manifest.model import Budget as Caps
@@ -20,6 +21,7 @@ from tests.engine.material import DAY, Bench, K, N, document, error, made
 from tests.engine.test_campaign import most_in_window
 from tests.engine.test_submit import charged
 from tests.engine.virtual import Crash
+from tests.engine.world import Disk
 
 KINDS = pytest.mark.parametrize("name", [K, N])
 
@@ -504,3 +506,36 @@ def test_trouble_of_the_account_in_an_earlier_run_does_not_halt_this_one():
     bench, jobs, _ = intended(N, reply=error(401, "invalid_token"))
     assert bench.run(jobs).exit_code() == 0
     assert len(bench.wires[N].sent) == 1
+
+
+# --- what describes a stored video -----------------------------------------------------------
+
+
+def stored_before(*names):
+    """A bench whose jobs an earlier run has stored."""
+    bench = Bench(now=DAY)
+    jobs = manifest([spec(number, name) for number, name in enumerate(names, 1)])
+    assert bench.run(jobs).exit_code() == 0
+    bench.world.bare |= set(bench.world.files)
+    return bench, jobs
+
+
+def test_what_describes_a_video_is_written_again_where_it_is_gone():
+    bench, jobs = stored_before(K, N)
+    asked = [len(wire.sent) for wire in bench.wires.values()]
+    assert bench.run(jobs).exit_code() == 0
+    assert bench.world.bare == set()
+    assert [len(wire.sent) for wire in bench.wires.values()] == asked
+    assert len(bench.notes("sidecar_written")) == 2
+
+
+def test_a_disk_that_does_not_take_it_is_told_and_hinders_nothing_else(monkeypatch):
+    bench, _ = stored_before(K)
+
+    async def full(_disk, stored, _document):
+        raise DiskError(f"{stored.path}: no room")
+
+    monkeypatch.setattr(Disk, "write_sidecar", full)
+    tally = bench.run(manifest([spec(1), spec(2, N)]))
+    assert tally.exit_code() == 7
+    assert bench.row("job2").state is State.STORED

@@ -200,7 +200,7 @@ def test_a_file_is_replaced_only_when_the_new_one_is_whole(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("write_to", [write_jsonl, write_csv])
 def test_a_folder_that_is_not_there_is_an_error_with_a_next_step(tmp_path: Path, write_to) -> None:
-    with pytest.raises(DiskError, match="--out"):
+    with pytest.raises(DiskError, match="Make room, or mend"):
         write_to(tmp_path / "missing" / "results", [])
 
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.errors import LedgerBusy
-from orchestrator.ledger.lock import LOCK_FILE, RunLock
+from orchestrator.ledger.lock import LOCK_FILE, Holder, RunLock, holder
 from tests.ledger.material import inline
 
 if TYPE_CHECKING:
@@ -83,3 +86,38 @@ def test_a_refused_opening_leaves_the_holders_signature(tmp_path: Path) -> None:
 def test_a_ledger_lets_go_of_its_folder_when_it_is_closed(tmp_path: Path) -> None:
     inline(tmp_path).close()
     inline(tmp_path).close()
+
+
+def test_who_works_in_a_folder_is_seen_without_hindering_them(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    lock = RunLock(tmp_path)
+    before = (tmp_path / LOCK_FILE).read_text()
+    seen = holder(tmp_path)
+    assert seen is not None
+    assert (seen.pid, seen.host) == (os.getpid(), socket.gethostname())
+    assert str(seen).startswith(f"process {os.getpid()} on {socket.gethostname()}, started 20")
+    assert (tmp_path / LOCK_FILE).read_text() == before
+    lock.release()
+    assert holder(tmp_path) is None
+    RunLock(tmp_path).release()
+
+
+@pytest.mark.parametrize("signature", ["", "[]", '{"pid": "7"}', "nothing that was signed"])
+def test_a_holder_without_a_signature_is_somebody_all_the_same(
+    tmp_path: Path, signature: str
+) -> None:
+    lock = RunLock(tmp_path)
+    (tmp_path / LOCK_FILE).write_text(signature)
+    assert holder(tmp_path) == Holder()
+    assert str(holder(tmp_path)) == "another process"
+    lock.release()
+
+
+def test_somebody_who_looks_at_the_lock_keeps_no_run_out(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).touch()
+    looking = os.open(tmp_path / LOCK_FILE, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    looked = threading.Thread(target=lambda: (time.sleep(0.03), os.close(looking)))
+    looked.start()
+    RunLock(tmp_path).release()
+    looked.join()

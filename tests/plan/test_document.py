@@ -37,6 +37,7 @@ def test_the_document_holds_what_a_script_needs():
         },
         "budget": {"fits": True, "problems": []},
         "fingerprint": made.fingerprint,
+        "left_out": [],
     }
     json.dumps(plan_document(made), allow_nan=False)
 

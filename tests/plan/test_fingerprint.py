@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.jobs import Reference
-from orchestrator.plan.fingerprint import digest, unsigned
+from orchestrator.plan.fingerprint import digest
 from tests.plan.material import HAILUO, HORSE, MINIMAX, SORA, job
 
 IMAGE = Reference("image", path="/a/cup.png", sha256="11" * 32, size=10, mime_type="image/png")
@@ -76,32 +76,6 @@ def test_the_order_and_the_kind_of_references_count():
     both = job(references=(IMAGE, LINK)).fingerprint
     assert job(references=(LINK, IMAGE)).fingerprint != both
     assert job(references=(replace(LINK, kind="video"),)) != job(references=(LINK,))
-
-
-@pytest.mark.parametrize(
-    ("url", "text"),
-    [
-        ("https://a.example/x", "https://a.example/x"),
-        ("https://a.example/x?", "https://a.example/x?"),
-        ("https://a.example/x?v=1&w=2", "https://a.example/x?v=1&w=2"),
-        ("https://a.example/x?X-Amz-Signature=1&X-Amz-Date=2", "https://a.example/x"),
-        ("https://a.example/x?x-amz-date=2&v=1", "https://a.example/x?v=1"),
-        ("https://a.example/x?X-Goog-Signature=1&v=1", "https://a.example/x?v=1"),
-        ("https://a.example/x?Signature=1&Expires=2&sig=3&v=1", "https://a.example/x?v=1"),
-        ("https://a.example/x?X%2DAmz%2DDate=1&v=1", "https://a.example/x?v=1"),
-        ("https://a.example/x?sig=1#part", "https://a.example/x#part"),
-        ("https://a.example/x?design=1&signature_of=2", "https://a.example/x?design=1&signature_of=2"),
-        ("https://a.example/x?v=a%20b&v=1", "https://a.example/x?v=a%20b&v=1"),
-    ],
-)  # fmt: skip
-def test_a_url_without_its_signature(url, text):
-    assert unsigned(url) == text
-
-
-@given(st.text(alphabet="ab?&=#-XAmzsig%2", max_size=40))
-def test_taking_a_signature_off_twice_changes_nothing_more(text):
-    once = unsigned(f"https://a.example/{text}")
-    assert unsigned(once) == once
 
 
 def test_defaults_fill_what_was_left_out_and_no_more():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.jobs import State
+from orchestrator.ledger.store import Attempt
 from orchestrator.plan.selection import parse
 from tests.plan.material import HORSE, MINIMAX, SORA, job, plan, row_of, spec
 
@@ -53,6 +54,38 @@ def test_failed_jobs_run_again_only_where_their_state_is_asked_for():
     assert planned_for(State.STORED, "state:stored", "state:failed").to_run == ()
     assert planned_for(State.UNKNOWN, "state:unknown").to_run == ()
     assert planned_for(State.QUARANTINED, "state:quarantined").to_run == ()
+
+
+def given_up(key="cup", number=1):
+    attempt = Attempt(1, error_class="abandoned", error_message="given up by a person")
+    return row_of(job(key), number, State.FAILED, attempt=attempt)
+
+
+@pytest.mark.parametrize(
+    ("expressions", "starts", "left_out"),
+    [
+        (["state:failed"], ["other"], ["cup/a"]),
+        (["state:failed", "id:*"], ["other"], ["cup/a"]),
+        (["state:failed", "model:sora-2-pro"], ["other"], ["cup/a"]),
+        (["state:failed", "id:cup/a"], ["cup/a"], []),
+        (["state:failed", "id:cup"], ["cup/a"], []),
+        (["state:failed", "id:other"], ["other"], []),
+        (["id:cup/a"], [], []),
+        ([], [], []),
+    ],
+)
+def test_a_job_that_a_person_gave_up_runs_again_only_by_its_name(expressions, starts, left_out):
+    rows = [given_up("cup/a"), row_of(job("other"), 2, State.FAILED, attempt=Attempt(1))]
+    made = plan(spec("cup/a"), spec("other"), rows=rows, selection=parse(expressions))
+    assert [entry.job.key for entry in made.to_run] == starts
+    assert [entry.job.key for entry in made.left_out] == left_out
+    assert not any(entry.selected for entry in made.left_out)
+
+
+def test_what_a_person_gave_up_takes_no_place_of_a_limit():
+    rows = [given_up(), row_of(job("other"), 2, State.FAILED, attempt=Attempt(1))]
+    made = plan(spec(), spec("other"), rows=rows, selection=parse(["state:failed"], 1))
+    assert [entry.job.key for entry in made.to_run] == ["other"]
 
 
 def test_an_unknown_outcome_runs_again_once_a_person_said_so():

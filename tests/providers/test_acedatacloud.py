@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 
 import pytest
 
+from orchestrator.catalog.spec import Param
 from orchestrator.catalog.tables import shipped
 from orchestrator.jobs import JobSpec
 from orchestrator.plan.fingerprint import make_job
@@ -54,6 +56,18 @@ def test_a_create_is_one_post_that_asks_for_the_asynchronous_form():
         "prompt": "A cup",
         "async": True,
     }
+
+
+def test_no_parameter_replaces_what_the_create_itself_says():
+    shown = shipped().models["acedatacloud/minimax-t2v"]
+    told = {"action": "edit", "model": "dear", "prompt": "No", "async": "no", "style": "warm"}
+    params = [Param(name, "text", False, None, None, None, None, None, "x") for name in told]
+    facts = dataclasses.replace(shown, params=tuple(params))
+    spec = JobSpec("cup", "cup", "{}", "acedatacloud", "minimax-t2v", "A cup", told)
+    body = json.loads(ACE.create(make_job(spec, facts, 0, None), facts, (), "key-1").body)
+    own = json.loads(create("minimax-t2v").body)
+    assert body == {**own, "style": "warm"}
+    assert own.keys() <= ACE.own_fields
 
 
 def test_no_key_is_sent_and_none_is_honoured():

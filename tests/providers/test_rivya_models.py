@@ -48,6 +48,13 @@ def test_whether_models_may_be_missing_is_told_by(case):
     assert RIVYA.read_models(said(200, case["json"])).cut == case["cut"]
 
 
+def test_a_header_may_say_that_the_list_goes_on():
+    whole = said(200, [{"id": "a"}])
+    for link, cut in [('</b>; rel="next"', "it goes on elsewhere"), ("</b>; rel=prev", None)]:
+        listing = RIVYA.read_models(dataclasses.replace(whole, headers={"link": link}))
+        assert listing.cut == cut
+
+
 @pytest.mark.parametrize("case", cases("rivya_models.yaml", "nothing"))
 def test_no_list_comes_of(case):
     assert_is(RIVYA.read_models(reply(case)), case["is"])

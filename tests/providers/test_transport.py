@@ -76,6 +76,17 @@ async def test_a_request_cannot_replace_the_credential():
     assert KEY.encode() in served.requests[0]
 
 
+async def test_without_a_credential_what_is_public_is_asked_for_and_nothing_is_created():
+    async with wire(http(b"[]")) as served:
+        origin = Origin("http", "127.0.0.1", served.port)
+        async with Transport(origin, None, create_timeout=5) as asking:
+            assert (await asking.ask(POLL)).body == b"[]"
+            with pytest.raises(CredentialsError, match="a create needs the key of http://127"):
+                await asking.create(CREATE)
+    (request,) = served.requests
+    assert b"authorization" not in request.lower()
+
+
 @pytest.mark.parametrize("key", ["", "sk\nX: y", "schlüssel", "sk\0", "sk canary", "sk-canary "])
 def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key):
     with pytest.raises(CredentialsError, match=r"^the key of https://rivya\.ai ") as refusal:

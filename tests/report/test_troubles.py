@@ -50,6 +50,13 @@ def test_an_unknown_outcome_comes_with_commands_that_can_be_pasted():
     assert [command.split()[-1] for command in kind.commands[2:]] == ["--resubmit", "--abandon"]
 
 
+def test_jobs_that_a_person_gave_up_are_sent_again_only_by_name():
+    ledger = ledger_of(*jobs_of(1))
+    fail(ledger, 1, "abandoned", None, "given up by a person")
+    (kind,) = troubles_of(ledger)
+    assert kind.commands == ("orchestrator run MANIFEST --select state:failed --select id:KEY",)
+
+
 def test_failed_jobs_are_sent_again_only_where_somebody_says_so():
     ledger = ledger_of(*jobs_of(1))
     fail(ledger, 1, "failed", "overloaded", "busy")

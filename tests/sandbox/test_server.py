@@ -139,3 +139,19 @@ async def test_a_task_survives_kill_9_right_after_its_reply(serving, tmp_path):
         process.stdout.close()
     async with serving(tmp_path) as client:
         assert {task.id for task in client.sandbox.tasks.all()} == task_ids
+
+
+async def test_a_sandbox_whose_disk_is_full_says_so_and_prints_no_traceback(
+    serving, tmp_path, caplog
+):
+    async with serving(tmp_path) as client:
+        connection = client.sandbox.tasks._connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        replies = [await client.generate(prompt="a lamp " * 200) for _ in range(20)]
+        reply = next(reply for reply in replies if reply.status != 201)
+        assert reply.status == 500
+        assert reply.json["error"]["message"] == (
+            "The sandbox cannot keep its tasks: database or disk is full"
+        )
+    assert caplog.text == ""

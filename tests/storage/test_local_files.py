@@ -171,3 +171,32 @@ def test_lack_of_room_is_told_from_other_failures_of_the_disk(number, kind, tmp_
     error = disk_error(OSError(number, os.strerror(number)), tmp_path)
     assert type(error) is kind
     assert os.strerror(number) in str(error)
+
+
+async def test_a_sidecar_is_lacking_where_there_is_none_or_nothing_in_it(
+    storage, stored, run_folder
+):
+    sidecar = (run_folder / stored.path).with_suffix(".json")
+    assert not storage.lacks_sidecar(stored)
+    sidecar.write_text("")
+    assert storage.lacks_sidecar(stored)
+    sidecar.unlink()
+    assert storage.lacks_sidecar(stored)
+    await storage.write_sidecar(stored, {"key": "grid/cup", "file": {"bytes": 5}})
+    assert not storage.lacks_sidecar(stored)
+    assert json.loads(sidecar.read_text()) == {"key": "grid/cup", "file": {"bytes": 5}}
+
+
+async def test_a_video_that_is_gone_lacks_no_sidecar(storage, stored, run_folder):
+    (run_folder / stored.path).with_suffix(".json").unlink()
+    (run_folder / stored.path).unlink()
+    assert not storage.lacks_sidecar(stored)
+
+
+async def test_a_sidecar_that_cannot_be_written_is_a_disk_error(storage, stored, run_folder):
+    sidecar = (run_folder / stored.path).with_suffix(".json")
+    sidecar.unlink()
+    sidecar.mkdir()
+    assert storage.lacks_sidecar(stored)
+    with pytest.raises(DiskError, match=r"cup\.json"):
+        await storage.write_sidecar(stored, {})

@@ -141,6 +141,35 @@ async def test_a_removed_video_is_fetched_again_without_paying(world):
         assert here.sent("create") == 1
 
 
+def documents(folder):
+    return {path: json.loads(path.read_text()) for path in folder.rglob("*.json")}
+
+
+async def test_a_sidecar_that_is_gone_is_written_again_and_nobody_is_asked(world):
+    async with world() as here:
+        here.write(
+            "jobs:\n- {id: a, model: sora-2-pro, prompt: one, tags: [hero]}\n"
+            "- {id: b, model: minimax-t2v, prompt: two}\n"
+        )
+        await here.run()
+        here.write("jobs:\n- {id: a, model: sora-2-pro, prompt: uno}\n")
+        await here.run()
+        folder = here.run_folder / "videos"
+        before = documents(folder)
+        assert len(before) == 3, "of b, and of a before and after it was edited"
+        asked = len(here.sandbox.requests)
+        for path in before:
+            path.unlink()
+        assert (await here.call("verify", "manifest.yaml")).out.count("is missing") == 3
+        assert (await here.run()).code == 0
+        # What was moved is told of where it is now.
+        edited = next(path for path in before if path.parent.name == "superseded")
+        before[edited]["file"]["path"] = f"videos/superseded/{edited.stem}.mp4"
+        assert documents(folder) == before
+        assert len(here.sandbox.requests) == asked
+        assert (await here.call("verify", "manifest.yaml")).code == 0
+
+
 async def test_a_damaged_video_is_set_aside_and_the_good_one_has_its_name_again(world):
     async with world() as here:
         here.write("jobs:\n- {id: a, model: sora-2-pro, prompt: one}\n")

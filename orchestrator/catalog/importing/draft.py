@@ -75,7 +75,7 @@ class Draft:
     model: str | None
     title: str | None
     source: str | None
-    #: ISO date: the page's own, else the day of the import.
+    #: ISO date: the day of the import.
     read: str
     price: float | None
     unit: str

@@ -42,8 +42,6 @@ class Reply:
     line: int
     model: str | None
     reserved_credits: float | None
-    #: Its day, as an ISO date.
-    created: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +83,11 @@ def _request(line: int, body: Mapping[str, Any]) -> Request:
 
 def _reply(line: int, body: Mapping[str, Any]) -> Reply:
     model, reserved = body.get("model"), body["reserved_credits"]
-    created = body.get("created_at")
     is_number = isinstance(reserved, int | float) and not isinstance(reserved, bool)
     return Reply(
         line,
         model if isinstance(model, str) else None,
         reserved if is_number else None,
-        created[:10] if isinstance(created, str) else None,
     )
 
 

@@ -8,7 +8,6 @@ that the example reply reserves, the prompt's limit with the row of the request 
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import TYPE_CHECKING
 
 from orchestrator.catalog.importing.draft import Doubt
@@ -110,16 +109,6 @@ def read_title(page: Page, model: str) -> str:
             if match[0] != match[0].lower():
                 return match[0]
     return model
-
-
-def read_day(replies: tuple[Reply, ...], today: date) -> str:
-    """The day that the page itself is of, by its example reply; else that of the import."""
-    for reply in replies:
-        try:
-            return date.fromisoformat(reply.created or "").isoformat()
-        except ValueError:
-            continue
-    return today.isoformat()
 
 
 def _listed(values: Collection[float | None]) -> str:

@@ -19,7 +19,6 @@ from orchestrator.catalog.importing.kind_table import find_kind_tables
 from orchestrator.catalog.importing.overview import (
     amounts,
     read_billing,
-    read_day,
     read_inputs,
     read_price,
     read_prompt_limit,
@@ -122,7 +121,7 @@ def _assembled(
         model=model,
         title=read_title(page, model) if model else None,
         source=f"Rivya model page of {model}" if model else None,
-        read=read_day(examples.replies, today),
+        read=today.isoformat(),
         price=read_price(alone, examples.replies, billing, doubts),
         unit=UNIT,
         billing=billing,

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from orchestrator.catalog.doubts import MARK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -37,7 +39,7 @@ def table_text(draft: Draft, doubts: Sequence[Doubt]) -> str:
     if doubts:
         lines.append("# A draft. Fill in the fields that are marked; the lines are the page's.")
     for path, line in _table(draft, frozenset(reasons)):
-        mark = f"  # DOUBT {' '.join(reasons[path])}" if path in reasons else ""
+        mark = f"  {MARK} {' '.join(reasons[path])}" if path in reasons else ""
         lines.append(f"{line}{mark}")
     return "\n".join(lines) + "\n"
 

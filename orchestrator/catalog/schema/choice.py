@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.catalog.schema.inherited import has_on_axis, key_of, user_definitions
 from orchestrator.catalog.schema.params import param_schema, params_schema
 from orchestrator.catalog.schema.written import prompt_of, references_of
 
@@ -31,24 +32,35 @@ def model_names(model: Model, catalog: Catalog) -> tuple[str, ...]:
 def model_definitions(catalog: Catalog) -> dict[str, Schema]:
     """The `$defs` for the choice of a model.
 
-    `ownModel` is for a job or a prompt that may name its model; `uses.PROVIDER.MODEL` and
-    `params.PROVIDER.MODEL` are for one, and for its `params`, whose model is known.
+    `ownModel` is for a job or a prompt that may name its model, or several on an axis;
+    `uses.PROVIDER.MODEL` is for one whose model is known, `axis.PROVIDER.MODEL` for one on whose
+    axis it stands; `fields.PROVIDER.MODEL`, `params.PROVIDER.MODEL` and
+    `value.PROVIDER.MODEL.KEY` are for what both hold.
     `defaults.PROVIDER.MODEL` is for the `params` of `defaults` that name a model, where some job
     has another one.
     """
     definitions: dict[str, Schema] = {
         "ownModel": {
             "allOf": [
-                {"if": _names_model(model, catalog), "then": _uses(model)}
+                choice
                 for model in catalog.models.values()
+                for choice in (
+                    {"if": _names_model(model, catalog), "then": _uses(model)},
+                    _on_axis(model, catalog),
+                )
             ]
         }
     }
     for model in catalog.models.values():
-        definitions[_key("uses", model)] = _uses_definition(model)
+        definitions[key_of("uses", model)] = _uses_definition(model)
+        definitions[key_of("axis", model)] = _axis_definition(model, catalog)
+        definitions[key_of("fields", model)] = _fields_definition(model)
+        definitions.update(user_definitions(model, model_names(model, catalog)))
+        for param in model.params:
+            definitions[key_of("value", model, param)] = param_schema(param, templates=True)
         own = params_schema(model, templates=True)
-        definitions[_key("params", model)] = own
-        definitions[_key("defaults", model)] = {**own, **_parameters_of_others(model, catalog)}
+        definitions[key_of("params", model)] = own
+        definitions[key_of("defaults", model)] = {**own, **_parameters_of_others(model, catalog)}
     return definitions
 
 
@@ -72,7 +84,7 @@ def models_of_defaults(catalog: Catalog) -> list[Schema]:
 
 
 def _params_of_defaults(role: str, model: Model) -> Schema:
-    params: Schema = {"$ref": f"#/$defs/{_key(role, model)}"}
+    params: Schema = {"$ref": f"#/$defs/{key_of(role, model)}"}
     return {"properties": {"defaults": {"properties": {"params": params}}}}
 
 
@@ -81,20 +93,18 @@ def _parameters_of_others(model: Model, catalog: Catalog) -> Schema:
 
     What other models have is known by name alone, whatever the value.
     """
+    names = _keys_of_others(model, catalog)
+    return {"patternProperties": {f"^({'|'.join(names)})$": {}}} if names else {}
+
+
+def _keys_of_others(model: Model, catalog: Catalog) -> list[str]:
     own = {param.key for param in model.params}
-    names = {param.key for other in catalog.models.values() for param in other.params} - own
-    if not names:
-        return {}
-    return {"patternProperties": {f"^({'|'.join(sorted(names))})$": {}}}
-
-
-def _key(role: str, model: Model) -> str:
-    """A name for `$defs` without a slash, which a JSON pointer would have to escape."""
-    return f"{role}.{model.provider}.{model.model}"
+    keys = {param.key for other in catalog.models.values() for param in other.params}
+    return sorted(keys - own)
 
 
 def _uses(model: Model) -> Schema:
-    return {"$ref": f"#/$defs/{_key('uses', model)}"}
+    return {"$ref": f"#/$defs/{key_of('uses', model)}"}
 
 
 def _names_model(model: Model, catalog: Catalog) -> Schema:
@@ -108,30 +118,66 @@ def _names_model(model: Model, catalog: Catalog) -> Schema:
 
 def _uses_definition(model: Model) -> Schema:
     """What holds for a mapping whose model is known, unless a `model` axis overrides it."""
+    prompts: Schema = {"items": {"if": _NO_OWN_MODEL, "then": _uses(model)}}
     return {
         "if": {"properties": {"matrix": _NO_OWN_MODEL}},
         "then": {
-            "properties": {
-                "params": {"$ref": f"#/$defs/{_key('params', model)}"},
-                "matrix": _parameter_axes(model),
-                "prompts": {"items": {"if": _NO_OWN_MODEL, "then": _uses(model)}},
-                **prompt_of(model),
-                **references_of(model),
-            }
+            "allOf": [_fields(model), _axes_but(r"^params\.", model)],
+            "properties": {"prompts": prompts},
         },
     }
 
 
-def _parameter_axes(model: Model) -> Schema:
-    """Axes named `params.KEY`: those of this model, each with values that it takes."""
+def _axis_definition(model: Model, catalog: Catalog) -> Schema:
+    """What holds for a mapping with the model on its axis, and for the prompts that it crosses.
+
+    Its other axes are no parameters that only other models have.
+    """
+    foreign = "|".join(_keys_of_others(model, catalog))
+    only = [_axes_but(rf"^params\.({foreign})$", model)] if foreign else []
+    prompts: Schema = {"items": {"$ref": f"#/$defs/{key_of('axis', model)}"}}
+    return {"allOf": [_fields(model), *only], "properties": {"prompts": prompts}}
+
+
+def _on_axis(model: Model, catalog: Catalog) -> Schema:
+    """What holds for a job or a prompt, if the model stands on its axis.
+
+    A prompt's own matrix takes the place of its job's, which then need not fit.
+    """
+    own_matrix: Schema = {"type": "object", "required": ["matrix"]}
+    crossed: Schema = {"properties": {"prompts": {"not": {"contains": own_matrix}}}}
+    return {
+        "if": {"not": {"allOf": [has_on_axis(model_names(model, catalog)), crossed]}},
+        "else": {"$ref": f"#/$defs/{key_of('axis', model)}"},
+    }
+
+
+def _fields_definition(model: Model) -> Schema:
+    """What a mapping may hold that generates with this model; axes named `params.KEY` too."""
     axes = {
         f"params.{param.key}": {
             "description": param.description,
-            "items": param_schema(param, templates=True),
+            "items": {"$ref": f"#/$defs/{key_of('value', model, param)}"},
         }
         for param in model.params
     }
     return {
-        "properties": axes,
-        "propertyNames": {"anyOf": [{"not": {"pattern": r"^params\."}}, {"enum": list(axes)}]},
+        "properties": {
+            "params": {"$ref": f"#/$defs/{key_of('params', model)}"},
+            "matrix": {"properties": axes},
+            **prompt_of(model),
+            **references_of(model),
+        }
     }
+
+
+def _fields(model: Model) -> Schema:
+    return {"$ref": f"#/$defs/{key_of('fields', model)}"}
+
+
+def _axes_but(pattern: str, model: Model) -> Schema:
+    """A matrix whose axes are the model's parameters, and what does not match."""
+    own = [f"params.{param.key}" for param in model.params]
+    names: Schema = {"anyOf": [{"not": {"pattern": pattern}}, {"enum": own}]}
+    # By pattern, as editors would offer the field a second time.
+    return {"patternProperties": {"^matrix$": {"propertyNames": names}}}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.catalog.schema.account import budget, limits, prices
 from orchestrator.catalog.schema.choice import model_definitions, model_names, models_of_defaults
+from orchestrator.catalog.schema.inherited import inherited_from_defaults, inherited_from_jobs
 from orchestrator.catalog.schema.job import job_definitions, variables
 from orchestrator.catalog.schema.params import DIALECT, TEMPLATE
 from orchestrator.catalog.schema.written import tell_more, what_jobs_need
@@ -30,8 +31,8 @@ def manifest_schema(catalog: Catalog) -> Schema:
     """The schema that editors complete and check with.
 
     It knows the catalogue's providers and models, and gives the `params` of every job whose model
-    stands in the job, in its prompt or in `defaults` exactly that model's parameters. `defaults`
-    may hold parameters of another model where some job names one.
+    stands in the job, on its axis, in its prompt or in `defaults` exactly that model's parameters.
+    `defaults` may hold parameters of another model where some job names one.
     """
     names = [name for model in catalog.models.values() for name in model_names(model, catalog)]
     model = {"description": _MODEL, "anyOf": [{"enum": sorted(names)}, TEMPLATE]}
@@ -41,7 +42,12 @@ def manifest_schema(catalog: Catalog) -> Schema:
     for mapping in (definitions["job"], definitions["promptItem"]["anyOf"][1]):
         mapping["allOf"] = [{"$ref": "#/$defs/ownModel"}]
     definitions.update(model_definitions(catalog))
-    document["allOf"] = [*models_of_defaults(catalog), *what_jobs_need()]
+    definitions["job"]["allOf"] += inherited_from_jobs(catalog)
+    document["allOf"] = [
+        *models_of_defaults(catalog),
+        *inherited_from_defaults(catalog),
+        *what_jobs_need(),
+    ]
     return document
 
 

@@ -132,9 +132,17 @@ def _as_written(param: Param) -> list[Schema]:
     options = list(param.options or ())
     offered = [_without_quotes(option) for option in options]
     quoted = [option for option in options if option not in offered]
-    # Taken, but not offered a second time: editors offer nothing of what is denied.
-    others: list[Schema] = [{"not": {"not": {"enum": quoted}}}] if quoted else []
-    return [{"enum": offered}, *others, TEMPLATE]
+    return [{"enum": offered}, *([_quoted(quoted)] if quoted else []), TEMPLATE]
+
+
+def _quoted(options: list[str]) -> Schema:
+    """Options that look like numbers or booleans, as texts: taken, and not offered a second time.
+
+    A pattern, as editors offer every `enum` in a list, a denial of its denial too. It ends before
+    no line break, where Python's `$` may stand.
+    """
+    texts = "|".join(option.replace(".", r"\.").replace("+", r"\+") for option in options)
+    return {"type": "string", "pattern": rf"^({texts})$(?!\n)"}
 
 
 def _without_quotes(option: str) -> Value | bool:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from orchestrator.catalog.spec import Model, ReferenceRules
 
 _HOST = r'[^\s/?#@<>"\\^`{|}]+'
-_PUBLIC_URL = rf'https://(\[[0-9a-fA-F:.]+\]|{_HOST}\.{_HOST})([/?#][^\s<>"\\^`{{|}}]*)?$'
+_PUBLIC_URL = (
+    rf'[hH][tT][tT][pP][sS]://(\[[0-9a-fA-F:.]+\]|{_HOST}\.{_HOST})([/?#][^\s<>"\\^`{{|}}]*)?$'
+)
 _VARIABLE = TEMPLATE["pattern"]
 _URL: Schema = {
     "pattern": f"{_VARIABLE}|^{_PUBLIC_URL}",
