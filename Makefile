@@ -80,8 +80,8 @@ lint: .venv/test.stamp ## check style, types and layers alone
 	$(bin)/mypy
 	$(bin)/lint-imports
 
-bench: .venv/runtime.stamp ## measure the engine against a bare loop, and huge manifests
-	$(bin)/python -m benchmarks.throughput
+bench: .venv/runtime.stamp ## measure, and write docs/performance.md (six minutes)
+	$(bin)/python -m benchmarks
 	$(bin)/python -m benchmarks.validation
 
 schemas: .venv/runtime.stamp ## derive the JSON Schemas in schemas/ from the tables again

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: The sandbox answers without any pace of its own.
 AT_ONCE = "pace: 0\n"
@@ -49,9 +49,11 @@ def measure(what: str, base: str, jobs: int, folder: Path) -> dict[str, float]:
     return taken
 
 
-def pairs(base: str, jobs: int, times: int, folder: Path) -> dict[str, list[dict[str, float]]]:
-    """Bare loop and engine in turns."""
-    found: dict[str, list[dict[str, float]]] = {"bare": [], "engine": []}
+def pairs(
+    base: str, jobs: int, times: int, folder: Path, loops: Iterable[str] = ("bare", "engine")
+) -> dict[str, list[dict[str, float]]]:
+    """Bare loop and engine, or other modules of this package, in turns."""
+    found: dict[str, list[dict[str, float]]] = {what: [] for what in loops}
     for turn in range(times):
         for what, taken in found.items():
             taken.append(measure(what, base, jobs, folder / f"{what}-{turn}"))

@@ -145,9 +145,10 @@ def _on_axis(model: Model, catalog: Catalog) -> Schema:
     A prompt's own matrix takes the place of its job's, which then need not fit.
     """
     own_matrix: Schema = {"type": "object", "required": ["matrix"]}
-    crossed: Schema = {"properties": {"prompts": {"not": {"contains": own_matrix}}}}
+    all_crossed: Schema = {"properties": {"prompts": {"not": {"contains": own_matrix}}}}
     return {
-        "if": {"not": {"allOf": [has_on_axis(model_names(model, catalog)), crossed]}},
+        # Below a `not`, as editors would offer the names of the condition too.
+        "if": {"not": {"allOf": [has_on_axis(model_names(model, catalog)), all_crossed]}},
         "else": {"$ref": f"#/$defs/{key_of('axis', model)}"},
     }
 

@@ -1,0 +1,37 @@
+"""The loop that most people write: everything gathered at once, behind a semaphore.
+
+The same requests and the same file as in `benchmarks.bare`; one task for each job is made at the
+beginning. `python -m benchmarks.gathered BASE_URL JOBS FOLDER` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+
+from benchmarks.bare import IN_FLIGHT, one
+
+
+async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
+    """Seconds by the clock and of processor time for so many jobs."""
+    free = asyncio.Semaphore(IN_FLIGHT)
+
+    async def work(session: aiohttp.ClientSession, number: int) -> None:
+        async with free:
+            await one(session, base, number, folder)
+
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), headers={"Authorization": "Bearer bench"}
+    ) as session:
+        began, used = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(work(session, number) for number in range(jobs)))
+        return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - used}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(measure(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])))))
