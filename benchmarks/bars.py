@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LABEL, _BAR, _ROW = 190, 360, 28
+_LABEL, _BAR, _ROW = 230, 360, 28
 
 
 def bars(title: str, unit: str, figures: Mapping[str, float]) -> str:
@@ -17,11 +17,11 @@ def bars(title: str, unit: str, figures: Mapping[str, float]) -> str:
     height = 34 + _ROW * len(figures)
     lines = [
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 {height}" role="img"'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 {height}" role="img"'
             f' font-family="system-ui, sans-serif" font-size="13">'
         ),
         f"<title>{escape(title)}</title>",
-        f'<rect width="660" height="{height}" fill="#ffffff"/>',
+        f'<rect width="700" height="{height}" fill="#ffffff"/>',
         f'<text x="8" y="20" font-weight="600" fill="#1f2328">{escape(title)}</text>',
     ]
     for place, (name, figure) in enumerate(figures.items()):

@@ -144,11 +144,11 @@ def parse(text: str, file: str) -> Node:
     root = Node(file, Place(1, 1), "", None)
     try:
         return _Builder(yaml.parse(text, Loader=_LOADER), root).document()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else root.place
-        replace(root, place=place).fail(f"is not YAML: {error.problem}.")
-    except (yaml.YAMLError, UnicodeError) as error:
+    except yaml.YAMLError as error:
+        from orchestrator.catalog.syntax import broken_syntax
+
+        raise TableFault(broken_syntax(file, text, error)) from error
+    except UnicodeError as error:
         root.fail(f"is not YAML: {' '.join(str(error).split())}")
 
 

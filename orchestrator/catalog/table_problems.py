@@ -42,6 +42,8 @@ class Wire:
     reference_fields: frozenset[str] = frozenset()
     #: Whether there is a Files API that takes local files.
     uploads: bool = True
+    #: References that a create carries; None where no number is known.
+    most_references: int | None = None
 
 
 def schema_problems(root: Node) -> tuple[Problem, ...]:
@@ -113,6 +115,15 @@ def _wire_problems(root: Node, provider: str, wire: Wire) -> Iterator[Problem]:
     if uploads is not None and uploads.value == "true" and not wire.uploads:
         hint = "write `uploads: false`; jobs then give public URLs"
         yield _problem(uploads, "no-uploads", f"{provider} takes no uploads", hint)
+    most = _child(references, "max_files")
+    if most is not None and wire.most_references is not None and _is_above(most, wire):
+        message = f"a request to {provider} carries no more than {wire.most_references} of them"
+        yield _problem(most, "too-many", message, f"write `max_files: {wire.most_references}`")
+
+
+def _is_above(node: Node, wire: Wire) -> bool:
+    count = typed(node)
+    return isinstance(count, int) and count > (wire.most_references or 0)
 
 
 def _child(node: Node | None, key: str) -> Node | None:

@@ -7,8 +7,8 @@ A table looks like this; a fact that is not known is left out or `null`:
     title: Hailuo Pro
     source: Rivya model page of hailuo-pro
     read: "2026-05-11"                # when the facts were read: a day, or a month
-    price: 57                         # of one generation
-    unit: credits
+    price: 57                         # of one generation; never 0
+    unit: credits                     # nothing else
     billing: FIXED                    # the provider's own word
     prompt_limit: 1500                # characters
     params:

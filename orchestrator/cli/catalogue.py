@@ -35,6 +35,11 @@ def option(function: F) -> F:
 
 
 def _remember(context: click.Context, _option: click.Parameter, folder: Path | None) -> None:
+    """Keep what was typed; a folder that is not there is an error of every command."""
+    if folder is not None:
+        from orchestrator.catalog.own_tables import tables_folder
+
+        tables_folder(folder, {}, None)
     context.meta[_NAMED] = folder
 
 
@@ -129,4 +134,7 @@ def _providers() -> dict[str, Wire]:
     from orchestrator.providers.registry import names, provider
 
     found = (provider(name) for name in names())
-    return {one.name: Wire(one.own_fields, one.reference_fields, one.takes_files) for one in found}
+    return {
+        one.name: Wire(one.own_fields, one.reference_fields, one.takes_files, one.most_references)
+        for one in found
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,15 +166,16 @@ def _advise(models: Sequence[str]) -> None:
     """Say how tables are put right: a model that is gone needs none."""
     from orchestrator.cli.output import tell
 
-    own = catalogue.own_files(Path())
+    own, folder = catalogue.own_files(Path()), catalogue.folder_for(Path()) or Path("models")
     for name in models:
         if name in own:
             tell(f"To put {name} right, edit {own[name]}.")
     shipped = [name for name in models if name not in own]
     if shipped:
-        tell(f"To put {', '.join(shipped)} right, edit a table of your own in the folder models:")
+        tell(f"To put {', '.join(shipped)} right, edit a table of your own in {folder}/:")
     for name in shipped:
-        tell(f"  orchestrator models show {name} --yaml > models/{name.partition('/')[2]}.yaml")
+        file = shlex.quote(str(folder / f"{name.partition('/')[2]}.yaml"))
+        tell(f"  orchestrator models show {name} --yaml > {file}")
 
 
 def _rows(checked: Checked) -> Iterator[tuple[str, str, str]]:

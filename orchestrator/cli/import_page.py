@@ -171,4 +171,7 @@ def _tell_doubts(found: Imported, page: Path) -> None:
     if found.draft is None:
         tell("No table: rows may be missing. Save the whole page and import it again.")
     elif found.doubts:
-        tell(f"Fill in what is marked {MARK} in the table; the lines are those of the page.")
+        tell(
+            f"Fill in what is marked {MARK} in the table, or remove the mark where there is no "
+            "such rule; the lines are those of the page."
+        )

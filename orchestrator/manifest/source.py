@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from orchestrator.catalog.syntax import broken_syntax, unreadable_text
 from orchestrator.jobs import Problem
 from orchestrator.manifest.builder import Builder, SourceError
-from orchestrator.manifest.syntax import broken_syntax, unreadable_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -72,6 +72,7 @@ class AceDataCloud:
     own_fields = frozenset({"action", "model", "prompt", "async", "callback_url"})
     reference_fields = frozenset({"first_image_url"})
     takes_files = False
+    most_references = 1
 
     def create(
         self,

@@ -200,6 +200,8 @@ class Provider(Protocol):
     reference_fields: frozenset[str]
     #: Whether there is a Files API.
     takes_files: bool
+    #: References that one create carries; None where only the model's table limits them.
+    most_references: int | None
 
     def create(
         self,

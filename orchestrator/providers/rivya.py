@@ -83,6 +83,7 @@ class Rivya:
     )  # parameters go into `params`, which holds them and references alone
     reference_fields = frozenset({"referenceMediaItems"})
     takes_files = True
+    most_references = None
 
     def create(
         self,

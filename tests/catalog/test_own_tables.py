@@ -138,6 +138,13 @@ def test_references_in_doubt_are_not_taken_for_none(tmp_path):
     assert (problem.line, problem.path) == (18, "references")
 
 
+def test_a_mark_beside_a_fact_that_must_not_be_empty_is_one_problem(tmp_path):
+    file = tmp_path / "demo.yaml"
+    file.write_text(GOOD.replace("max_files: 3", "max_files: null  # DOUBT line 9: several"))
+    (problem,) = check_table(file)
+    assert (problem.line, problem.code) == (21, "wrong-type")
+
+
 def test_what_was_written_beside_a_mark_settles_it(tmp_path):
     file = tmp_path / "demo.yaml"
     settled = GOOD.replace("description: Shape.", 'description: "null # DOUBT"')
@@ -185,7 +192,7 @@ def test_a_folder_that_was_named_and_holds_no_table_is_a_warning(tmp_path):
     assert folder_warnings(tmp_path, named=False) == ()
 
 
-WIRE = Wire(frozenset({"model", "prompt"}), frozenset({"first_image"}), uploads=False)
+WIRE = Wire(frozenset({"model", "prompt"}), frozenset({"first_image"}), False, 3)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +206,11 @@ WIRE = Wire(frozenset({"model", "prompt"}), frozenset({"first_image"}), uploads=
             "uploads: false",
             "uploads: true",
             "20:12: rivya takes no uploads (write `uploads: false`",
+        ),
+        (
+            "max_files: 3",
+            "max_files: 4",
+            "21:14: a request to rivya carries no more than 3 of them",
         ),
     ],
 )

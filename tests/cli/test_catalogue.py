@@ -87,7 +87,9 @@ def test_no_table_can_replace_what_its_provider_is_sent(
     orchestrate: Callable[..., Outcome], films: Path, provider: str, field: str, place: str
 ) -> None:
     table = GOOD.replace("provider: rivya", f"provider: {provider}")
-    table = table.replace("uploads: true", f"uploads: {str(provider == 'rivya').lower()}")
+    if provider == "acedatacloud":
+        table = table.replace("uploads: true", "uploads: false")
+        table = table.replace("max_files: 3", "max_files: 1")
     (films / "models" / "demo.yaml").write_text(table)
     manifest = MANIFEST.replace("{length: 5}", "{length: 5, voice: soft}")
     (films / "own.yaml").write_text(manifest)
@@ -199,6 +201,25 @@ def test_the_option_and_the_environment_name_another_folder(
     outcome = orchestrate("plan", "own.yaml", "--models", "nowhere")
     assert outcome.code == 2
     assert outcome.err == "error: nowhere is no folder of tables. Name one that is there.\n"
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "models list", "models check", "schemas"])
+def test_a_folder_that_is_named_and_is_not_there_is_an_error_of_every_command(
+    orchestrate: Callable[..., Outcome], films: Path, command: str
+) -> None:
+    manifest = ["own.yaml"] if command in COMMANDS else []
+    outcome = orchestrate(*command.split(), *manifest, "--models", "nowhere")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "error: nowhere is no folder of tables. Name one that is there.\n"
+
+
+@pytest.mark.parametrize("command", ["status", "report", "resolve", "export", "verify"])
+def test_it_is_one_too_where_no_table_is_read(
+    orchestrate: Callable[..., Outcome], run_folder: Path, command: str
+) -> None:
+    outcome = orchestrate(command, run_folder, "--models", "nowhere")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: nowhere is no folder of tables.")
 
 
 def test_commands_that_go_on_repeat_the_folder_that_was_typed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,7 +14,6 @@ from tests.cli.model_service import HAILUO, HAPPYHORSE, KEY, SAME, lines, listin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Outcome
 
@@ -44,6 +45,19 @@ async def test_the_list_is_asked_for_once_with_the_key(
     assert "secret" not in outcome.out + outcome.err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+async def test_a_result_that_finds_no_room_is_an_error_of_the_disk(
+    monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    command = [sys.executable, "-m", "orchestrator", "models", "check", *form]
+    with Path("/dev/full").open("w") as full:  # noqa: ASYNC230 - nothing waits for it
+        async with listing(monkeypatch, SAME):
+            ended = await anyio.run_process(command, stdout=full, check=False)
+    assert ended.returncode == 7
+    assert b"defect" not in ended.stderr
+
+
 def test_what_differs_is_told_model_by_model_and_exits_1(ask: Callable[..., Any]) -> None:
     changed = [
         {**HAILUO, "base_credits": 60, "max_prompt_length": 1000},
@@ -63,8 +77,7 @@ def test_what_differs_is_told_model_by_model_and_exits_1(ask: Callable[..., Any]
     ]
     assert "3 tables compared with rivya's list: 3 differ.\n" in outcome.err
     assert outcome.err.splitlines()[-3:] == [
-        "To put rivya/hailuo-pro, rivya/happyhorse-1-0 right, edit a table of your own in the "
-        "folder models:",
+        "To put rivya/hailuo-pro, rivya/happyhorse-1-0 right, edit a table of your own in models/:",
         "  orchestrator models show rivya/hailuo-pro --yaml > models/hailuo-pro.yaml",
         "  orchestrator models show rivya/happyhorse-1-0 --yaml > models/happyhorse-1-0.yaml",
     ]

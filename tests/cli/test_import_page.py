@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from orchestrator.catalog.own_tables import check_table
+from orchestrator.catalog.own_tables import check_table, folder_warnings
 from orchestrator.catalog.tables import shipped
-from tests.catalog.importing.material import PAGES, SHIPPED
+from tests.catalog.importing.material import PAGES, SHIPPED, imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,26 @@ def test_a_doubtful_table_is_marked_and_its_doubts_are_told(
     )
     assert second.startswith(f"{DOUBTFUL}:31: params.motion.default: ")
     assert last.startswith("Fill in what is marked # DOUBT in the table")
+
+
+#: Pages that give a table, and doubts.
+DRAFTS = [
+    page
+    for page in sorted(PAGES.iterdir())
+    if (found := imported(page.read_bytes())).draft is not None and found.doubts
+]
+
+
+@pytest.mark.parametrize("page", DRAFTS, ids=lambda page: page.name)
+def test_no_doubt_of_an_import_is_forgotten_where_its_table_is_used(
+    orchestrate: Callable[..., Outcome], tmp_path: Path, page: Path
+) -> None:
+    found = imported(page.read_bytes())
+    orchestrate("models", "import", page, "--out", tmp_path / "a.yaml")
+    problems = check_table(tmp_path / "a.yaml")
+    told = problems if isinstance(problems, tuple) else ()
+    told += folder_warnings(tmp_path, named=True)
+    assert {doubt.field for doubt in found.doubts} <= {problem.path for problem in told}
 
 
 def test_json_lists_the_doubts(orchestrate: Callable[..., Outcome]) -> None:

@@ -38,6 +38,7 @@ def table_text(draft: Draft, doubts: Sequence[Doubt]) -> str:
     lines = []
     if doubts:
         lines.append("# A draft. Fill in the fields that are marked; the lines are the page's.")
+        lines.append("# Where there is no such rule, remove the mark.")
     for path, line in _table(draft, frozenset(reasons)):
         mark = f"  {MARK} {' '.join(reasons[path])}" if path in reasons else ""
         lines.append(f"{line}{mark}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from orchestrator.catalog.schema.params import DIALECT
 from orchestrator.catalog.spec import KINDS, ParamType
+from orchestrator.catalog.tables import UNIT
 
 if TYPE_CHECKING:
     from orchestrator.catalog.schema.params import Schema
@@ -35,10 +36,10 @@ def table_schema() -> Schema:
                     "^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$",
                 ),
                 "price": _or_null(
-                    {"type": "number", "minimum": 0},
+                    {"type": "number", "exclusiveMinimum": 0},
                     "Price of one generation in `unit`; null where it is not known.",
                 ),
-                "unit": _text("What prices are counted in, such as credits."),
+                "unit": {"enum": [UNIT], "description": "What prices are counted in."},
                 "billing": _or_null(_text(""), "The provider's own word, such as FIXED."),
                 "prompt_limit": _or_null(_count(1), "The longest prompt, in characters."),
                 "params": {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from orchestrator.catalog.guesses import Spot, Told, second_colon, told_by_what_precedes
 from orchestrator.jobs import Problem
-from orchestrator.manifest.guesses import Spot, Told, second_colon, told_by_what_precedes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
