@@ -29,7 +29,7 @@ def ended_tasks(ledger: SqliteLedger, folder: Path, provider: str, origin: str) 
 
     found = list(reversed(ledger.ended(provider, TASKS)))
     for other in _beside(folder):
-        with suppress(OrchestratorError), read_ledger(other) as earlier:
+        with suppress(OrchestratorError, OSError, ValueError), read_ledger(other) as earlier:
             if earlier.origin(provider) == origin:
                 found += reversed(earlier.ended(provider, TASKS))
     found.reverse()
@@ -44,7 +44,7 @@ def found_bounds(
 
     said = ledger.meta(f"bounds.{provider}")
     for other in () if said else _beside(folder):
-        with suppress(OrchestratorError), read_ledger(other) as earlier:
+        with suppress(OrchestratorError, OSError, ValueError), read_ledger(other) as earlier:
             if earlier.origin(provider) == origin:
                 said = earlier.meta(f"bounds.{provider}")
         if said:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from orchestrator.manifest.model import Limits
     from orchestrator.providers.base import Provider, Reply, Request
 
+#: How many times what waits has to fit into the budget for the longest jobs to go first.
+HEADROOM = 2
 #: Tasks in a row that fail for a dead channel before their model is left alone.
 DEAD_CHANNELS = 3
 
@@ -89,8 +91,9 @@ class Account:
     watched: dict[str, OpenAttempt] = field(default_factory=dict)
     #: Jobs to create by their kind (see `expectations`), each queue in the manifest's order.
     _queues: dict[str, Queue] = field(default_factory=dict)
-    #: The sum of the estimates of all that wait there; unknown prices count as nothing.
+    #: What all that wait there may cost and make, with every retry; unknown prices are nothing.
     _awaited: float = 0.0
+    _creates: int = 0
     _woken: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
@@ -109,7 +112,7 @@ class Account:
 
     def remember(self, bounds: Mapping[str, Any]) -> None:
         """Begin with the bounds that an earlier run found (see `Bounds.document`)."""
-        self.bounds.remember(bounds, self.run.clock.now())
+        self.bounds.remember(bounds, self.run.clock.now(), self.run.clock.wall())
         self._apply_bounds()
 
     def move(self, change: Change | None) -> None:
@@ -145,7 +148,7 @@ class Account:
         order = math.inf if attempt.position is None else attempt.position
         queue = self._queues.setdefault(self.pace.kind(attempt), Queue(attempt.model_name))
         heapq.heappush(queue.waiting, (order, attempt.row, attempt))
-        self._awaited += attempt.estimate or 0.0
+        self._await(attempt, 1)
         self.wake()
 
     def may_send(self, attempt: OpenAttempt) -> bool:
@@ -189,7 +192,8 @@ class Account:
             self._woken = anyio.Event()
         self._drop_ended()
         now = self.run.clock.now()
-        queues = [queue for queue in self._queues.values() if queue.waiting]
+        self._queues = {kind: queue for kind, queue in self._queues.items() if queue.waiting}
+        queues = list(self._queues.values())
         self.pace.jobs_wait = bool(queues)
         if not queues:
             return Wait()
@@ -198,23 +202,35 @@ class Account:
         ready = [queue for queue in queues if self.channel(queue.model_name).admits(now)]
         if not ready:
             return Wait(min(_until(self.channel(queue.model_name), now) for queue in queues))
-        queue = min(ready, key=self._rank)
+        queue = min(ready, key=self._rank if self._has_headroom() else _place)
         if self._is_beyond_budget(queue.waiting[0][2]) or self._is_full():
             return Wait()
         attempt = heapq.heappop(queue.waiting)[2]
-        self._awaited -= attempt.estimate or 0.0
+        self._await(attempt, -1)
         return attempt
+
+    def _await(self, attempt: OpenAttempt, sign: int) -> None:
+        most = 1 + (attempt.job.spec.retries if attempt.job is not None else 0)
+        self._awaited += sign * most * (attempt.estimate or 0.0)
+        self._creates += sign * most
+
+    def _has_headroom(self) -> bool:
+        """Whether the budget allows all that waits, even at a multiple of the estimates.
+
+        Else the manifest's order decides which of it is sent.
+        """
+        budget, jobs = self.run.budget, self.run.budget.caps.jobs
+        fits = budget.refusal(self.provider.name, HEADROOM * self._awaited, counts=False) is None
+        return fits and (jobs is None or budget.attempts + HEADROOM * self._creates <= jobs)
 
     def _rank(self, queue: Queue) -> tuple[float, float, int]:
         """Smallest for the queue whose first job goes next.
 
         The longest jobs go first, so that none of them is left for the end, and those of which
-        nothing is known yet before them. Where a cap may not allow all, the manifest's order
-        decides alone which ones it allows.
+        nothing is known yet before them.
         """
         position, row, attempt = queue.waiting[0]
-        fits = self.run.budget.refusal(self.provider.name, self._awaited, counts=False) is None
-        expected = self.pace.expected(attempt) if fits else None
+        expected = self.pace.expected(attempt)
         return (-math.inf if expected is None else -expected, position, row)
 
     def _is_full(self) -> bool:
@@ -258,9 +274,13 @@ class Account:
 
     def _drop(self, queue: Queue) -> None:
         while queue.waiting:
-            attempt = queue.waiting.pop()[2]
-            self._awaited -= attempt.estimate or 0.0
+            self._await(queue.waiting.pop()[2], -1)
             self.run.closed()
+
+
+def _place(queue: Queue) -> tuple[float, int]:
+    """Smallest for the queue whose first job is the first in the manifest."""
+    return queue.waiting[0][:2]
 
 
 def is_new(attempt: OpenAttempt) -> bool:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 #: How much a bound grows in one step before anything was refused, and how much it moves after.
 GROWTH, STEP = 1.25, 0.05
-#: Creates that have to be taken at a bound before it grows: so many times the bound, at least ten.
-ROUND, LEAST_ROUND = 1.0, 10
-#: Refusals after which a bound that was tried goes back one step.
+#: Creates that have to be taken at a bound before it grows: so many times the bound, and at least.
+ROUND, LEAST_ROUND = 1.0, 3
+#: Refusals after which a bound goes back.
 DOUBTS = 2
 #: Steps up with nothing refused after which a limit is no longer believed in.
 RISES = 4
@@ -32,6 +32,8 @@ STORM = 5
 MEMORY, SHARP, MOST_ABOVE = 600, 3, 2
 #: Seconds until a limit that was found is tried again, at first and at most.
 FIRST_TRIAL, LAST_TRIAL = 120.0, 3600.0
+#: For how many days a limit that was met is remembered.
+DAYS = 7
 #: How far bounds grow by themselves.
 MOST_TASKS, MOST_CREATES = 1000.0, 6000.0
 
@@ -65,6 +67,8 @@ class Bound:
     proved: float = 0.0
     #: The limit was met: from then on it is searched for in small steps.
     is_met: bool = False
+    #: The limit was met in this run, and not only remembered.
+    is_own: bool = False
     #: Creates that were taken, and refused, at this level.
     calm: int = 0
     doubts: int = 0
@@ -97,24 +101,28 @@ class Bound:
             self.is_met, self.trial_wait = False, FIRST_TRIAL
         return True
 
-    def shrink(self, load: float, now: float) -> None:
-        """A create was refused under this load, and the bound may be why."""
+    def shrink(self, load: float, now: float, *, is_first: bool) -> None:
+        """A create was refused under this load, and the bound may be why.
+
+        `is_first` says that a create was taken since the refusal before: it takes two such
+        refusals to believe in a limit at all.
+        """
         self.calm = 0
-        if self.is_met and load > self.level + 1:
-            return  # it was under way when the bound moved
         if self.rises:
             # A step up was one too many.
             self.rises, self.trial_wait = 0, min(self.trial_wait * 2, LAST_TRIAL)
             self.doubts = DOUBTS
         self.trial_at = now + self.trial_wait
-        if not self.is_met:
-            self.is_met = True
-            self._move(min(self.level, max(self.proved, load / 2), load))
+        self.doubts += is_first or self.is_met
+        if self.doubts < DOUBTS:
             return
-        self.doubts += 1
-        if self.doubts >= DOUBTS:
+        self.is_own = True
+        if self.is_met:
             level = min(self.level, load)
             self._move(level - max(1.0, level * STEP))
+        else:
+            self.is_met = True
+            self._move(min(self.level, max(self.proved, load / 2), load))
 
     def _move(self, level: float) -> None:
         self.level = min(max(level, 1.0), self.ceiling)
@@ -131,8 +139,8 @@ class Bounds:
         self._refusals = 0
         self._before: tuple[Bound, Bound] | None = None
         #: How many creates there had been in the minute before each that was taken of late, of
-        #: those that were taken and of all.
-        self._taken: deque[tuple[float, float]] = deque(maxlen=MEMORY)
+        #: those that were taken and of all, and how many tasks.
+        self._taken: deque[tuple[float, float, float]] = deque(maxlen=MEMORY)
         #: When creates were taken in the last minute.
         self._minute: deque[float] = deque()
         #: The same of the latest refusals.
@@ -143,7 +151,7 @@ class Bounds:
     def taken(self, load: Load, now: float) -> Change | None:
         """A create was taken: perhaps more is now."""
         self._refusals = 0
-        self._taken.append((self._lately(now), load.creates_per_minute))
+        self._taken.append((self._lately(now), load.creates_per_minute, load.in_flight))
         self._minute.append(now)
         self.in_flight.taken(load.in_flight)
         self.creates.taken(load.creates_per_minute)
@@ -158,6 +166,8 @@ class Bounds:
 
     def throttled(self, load: Load, now: float) -> Change | None:
         """A create was refused with 429: perhaps less is asked for from now on."""
+        if self.in_flight.is_met and load.in_flight > self.in_flight.level + 1:
+            return None  # it was under way when the bound moved
         self._refusals += 1
         if self._refusals == 1:
             self._before = replace(self.in_flight), replace(self.creates)
@@ -169,7 +179,7 @@ class Bounds:
             return Change(self.creates.name, level, level, "429: creates keep an even distance")
         bound, much = self._blamed(load, now)
         was = bound.level
-        bound.shrink(much, now)
+        bound.shrink(much, now, is_first=self._refusals == 1)
         if bound.level == was:
             return None
         return Change(bound.name, was, bound.level, f"429 at {much:g}")
@@ -179,11 +189,13 @@ class Bounds:
 
         A limit of creates is sharp: refusals come at one figure, and hardly any create was ever
         taken above it, whether the service counts what it refuses or not. How many tasks are open
-        is less certain, since an end is seen late; so all that is not sharp is about tasks.
+        is less certain, since an end is seen late; so all that is not sharp is about tasks, and so
+        is what comes with more of them than were ever taken.
         """
         paces = (self._lately(now), load.creates_per_minute)
         self._refused.append(paces)
-        if any(self._is_sharp(counted) for counted in range(len(paces))):
+        taken_before = sum(tasks >= load.in_flight for _, _, tasks in self._taken) > MOST_ABOVE
+        if taken_before and any(self._is_sharp(counted) for counted in range(len(paces))):
             return self.creates, load.creates_per_minute
         return self.in_flight, load.in_flight
 
@@ -216,18 +228,33 @@ class Bounds:
         """Something else went wrong: nothing grows before a round has gone well again."""
         self.in_flight.calm = self.creates.calm = 0
 
-    def document(self) -> dict[str, float]:
-        """The limits that were met, as JSON, for later runs."""
-        return {bound.name: bound.level for bound in (self.in_flight, self.creates) if bound.is_met}
+    def document(self, at: float) -> dict[str, float]:
+        """The limits that this run met, as JSON, for later runs; empty where it met none.
 
-    def remember(self, document: Mapping[str, Any], now: float) -> None:
-        """Begin at the limits that an earlier run met; what makes no sense is left out."""
+        `at` is the wall time. Where tasks were too many, what was concluded about creates is left
+        out: it hangs together with how long the tasks took.
+        """
+        met = [bound for bound in (self.in_flight, self.creates) if bound.is_met and bound.is_own]
+        return {"at": at, met[0].name: met[0].level} if met else {}
+
+    def remember(self, document: Mapping[str, Any], now: float, wall: float) -> None:
+        """Begin near the limits that an earlier run met; what makes no sense is left out.
+
+        Each day halves how far that is from where a run begins by itself; after a week it is
+        forgotten. `now` is of the event loop's clock.
+        """
+        days = (wall - (_figure(document.get("at")) or 0.0)) / 86_400
         for bound in (self.in_flight, self.creates):
-            level = document.get(bound.name)
-            if isinstance(level, bool) or not isinstance(level, int | float):
+            level = _figure(document.get(bound.name))
+            if level is None or not 0 <= days <= DAYS:
                 continue
-            if 1 <= level < math.inf:
-                bound.level = min(float(level), bound.ceiling)
-                bound.is_met = True
-                bound.trial_at = now + bound.trial_wait
-                self.is_even = True
+            level = bound.level + (max(level, 1.0) - bound.level) / 2**days
+            bound.level = min(level, bound.ceiling)
+            bound.is_met = True
+            bound.trial_at = now + bound.trial_wait
+            self.is_even = True
+
+
+def _figure(value: object) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value < math.inf else None  # type: ignore[operator, arg-type]

@@ -109,8 +109,9 @@ class Campaign:
         """Remember what the accounts took, for later runs."""
         with suppress(StorageError):
             for account in self.accounts:
-                found = account.bounds.document()
-                self._run.ledger.remember(f"bounds.{account.provider.name}", json.dumps(found))
+                found = account.bounds.document(self._run.clock.wall())
+                if found:
+                    self._run.ledger.remember(f"bounds.{account.provider.name}", json.dumps(found))
 
     def _sum_up(self) -> None:
         """Say what the exit code rests on: selected jobs, and all that needs a decision."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ENOUGH = 10
 #: How many tasks back the past reaches: each further one counts for one in so many.
 MEMORY = 50
+#: How far from the mean of the logarithms a single task is believed to be.
+FARTHEST = 2.0
 #: How many times the median time of an earlier task is no longer believed.
 FAR_OUT = 10
 #: Shortest time that is told from none, in seconds.
@@ -56,6 +58,8 @@ class Spread:
         self.count += 1
         weight = 1 / min(self.count, MEMORY)
         difference = math.log(max(seconds, SHORTEST)) - self.mean
+        if self.count > ENOUGH:
+            difference = max(-FARTHEST, min(difference, FARTHEST))
         self.mean += weight * difference
         self.variance = (1 - weight) * (self.variance + weight * difference**2)
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: How long a line may wait for those after it before it is written out, in seconds.
 FLUSH_AFTER = 0.02
 
+#: What a lost ledger is made again from: it waits for nothing.
+URGENT = frozenset({"intent", "resend", "accepted", "not_in_the_ledger"})
+
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -43,9 +46,10 @@ class Journal:
         except OSError:
             # A disk without room for the log has none for what matters either, which says so.
             return
-        if not self._is_flushing:
+        if not self._is_flushing or event in URGENT:
             self._is_flushing = True
-            asyncio.get_running_loop().call_later(FLUSH_AFTER, self._flush)
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.0 if event in URGENT else FLUSH_AFTER, self._flush)
 
     def _now(self) -> str:
         """The time in UTC by RFC 3339, in milliseconds."""

@@ -149,6 +149,11 @@ class Slots:
         """Whether a new task may start."""
         return self.held < self.most
 
+    @property
+    def exceeded(self) -> bool:
+        """Whether more are held than may be: the bound moved, or a restart found more."""
+        return self.held > self.most
+
     def take(self) -> None:
         """Hold one slot."""
         self.held += 1

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 EAGER, CALM = 0.27, 0.78
 #: Looks at a task that an eager schedule takes, and what share of the account's looks they may be.
 EAGER_LOOKS, SHARE = 12, 0.95
-#: Shortest time between two looks at a task, in seconds.
-SHORTEST_GAP = 0.25
+#: Shortest time between two looks at a task, and longest before the first, in seconds; later ones
+#: may be half of the task's age longer.
+SHORTEST_GAP, PATIENCE = 0.25, 60.0
 #: A schedule is made again after so many times as many ended tasks, or so many more.
 GROWTH, RENEWAL = 1.25, 50
 #: One new task in so many is looked at early although nothing is expected yet; a task that failed
@@ -62,7 +63,7 @@ class Pace:
         self._new += 1
         self._wary = max(0, self._wary - 1)
         is_sample = self._wary > 0 or self._new % SAMPLE == 0
-        return self._capped(soon if is_sample else max(soon, ages[0]))
+        return self._capped(soon if is_sample else max(soon, ages[0]), 0.0)
 
     def following(self, attempt: OpenAttempt) -> float:
         """Seconds until the next look at a task that was just seen running."""
@@ -73,24 +74,31 @@ class Pace:
         place = bisect_right(ages, age + SHORTEST_GAP)
         if place == len(ages):
             return self._limits.poll_every
-        return self._capped(ages[place] - age)
+        return self._capped(ages[place] - age, age)
 
-    def ended(self, attempt: OpenAttempt, *, failed: bool = False) -> None:
-        """Learn from a task that was just seen to have ended.
+    def ended(self, attempt: OpenAttempt) -> float | None:
+        """Learn from a task that was just seen to have brought a result; how long it took.
 
-        It ended between the last two looks. What went on under an earlier run tells nothing.
+        It ended between the last two looks. Nothing is learned of a task that an earlier run
+        began, whose create was repeated, or that ended with its create: None.
         """
-        if attempt.age or attempt.watched_since == 0.0:
-            return
         now = self._clock.now()
+        was_watched = 0.0 < attempt.watched_since < now and not attempt.age
+        if not was_watched or attempt.first_sent_at != attempt.last_sent_at:
+            return None
         since = max(attempt.looked_at, attempt.watched_since)
         seconds = (since + now) / 2 - attempt.watched_since
-        if not failed:
-            self._expectations.learn(self.kind(attempt), seconds)
-        elif now - attempt.watched_since <= 2 * self._limits.poll_after:
+        self._expectations.learn(self.kind(attempt), seconds)
+        return seconds
+
+    def failed(self, attempt: OpenAttempt) -> None:
+        """A task was seen to have failed: where that was early, the next ones may as well."""
+        if self._clock.now() - attempt.watched_since <= 2 * self._limits.poll_after:
             self._wary = WARY
 
-    def _capped(self, seconds: float) -> float:
+    def _capped(self, seconds: float, age: float) -> float:
+        """No longer than stated, nor than is bearable where what is expected is quite wrong."""
+        seconds = min(seconds, max(self._limits.poll_every, PATIENCE + age / 2))
         if "poll_every" in self._limits.stated:
             return min(seconds, self._limits.poll_every)
         return seconds

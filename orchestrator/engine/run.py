@@ -118,14 +118,15 @@ class Run:
             if reply is None:
                 await self.ledger.record(event)
             else:
-                attempt.reply = None
                 answered = Event(attempt.row, "reply", fields={"reply": reply})
                 await self.ledger.record(answered, event)
         except StorageError as error:
             self.stop(Reason.STORAGE, str(error))
+            attempt.reply = None
             if reply is not None:
                 self._rescue(attempt, reply)
             raise
+        attempt.reply = None
         if state is not None:
             if attempt.position is not None:
                 self.tally.move(attempt.state, state)

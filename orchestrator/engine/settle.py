@@ -90,8 +90,6 @@ class Settler:
 
     async def _succeeded(self, attempt: OpenAttempt, view: TaskView) -> None:
         account = self._account
-        if attempt.state is State.SUBMITTED:
-            account.pace.ended(attempt)
         if attempt.state in (State.SUBMITTED, State.QUARANTINED):
             await self._generated(attempt, view)
         account.channel(attempt.model_name).succeeded()
@@ -108,9 +106,11 @@ class Settler:
         if attempt.state is State.SUBMITTED:
             fields["generated_at"] = attempt.generated_at = self._run.clock.wall()
         charge = attempt.charge
+        took = self._account.pace.ended(attempt) if attempt.state is State.SUBMITTED else None
         if view.final is not None:
             fields["final"] = fields["charge"] = charge = attempt.final = view.final
-        await self._run.record(attempt, "generated", State.GENERATED, fields=fields)
+        note = None if took is None else {"took": round(took, 3)}
+        await self._run.record(attempt, "generated", State.GENERATED, fields=fields, note=note)
         if view.final is not None:
             await self._note_drift(attempt, view.final)
         self._run.charge(attempt, charge)
@@ -119,7 +119,7 @@ class Settler:
         """The provider's own word of failure: the one thing that new attempts may follow."""
         account, fault = self._account, view.fault
         assert fault is not None
-        account.pace.ended(attempt, failed=True)
+        account.pace.failed(attempt)
         charge = view.final
         if charge is None:
             charge = 0.0 if account.provider.failures_free else attempt.charge

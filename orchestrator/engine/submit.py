@@ -215,8 +215,9 @@ class Submitter:
                 account.halt(Reason.UNFINISHED, f"not to be reached: {outcome.fault.message}")
         else:
             account.gate.fine(ticket)
-        if isinstance(outcome, Accepted | Rejected):
+        if isinstance(outcome, Accepted):
             account.move(account.bounds.taken(load, now))
+        if isinstance(outcome, Accepted | Rejected):
             account.unknowns.succeeded()
         elif not isinstance(outcome, Unclear):
             account.unknowns.undecided(attempt.row)
@@ -236,6 +237,9 @@ class Submitter:
                 await self._settler.rejected(attempt, outcome)
             case Throttled() | Unsent():
                 await self._return(attempt, outcome.fault)
+                if self._account.slots.exceeded and not attempt.ambiguous:
+                    self._put_back(attempt)
+                    return False
                 return True
             case Halted():
                 await self._return(attempt, outcome.fault)

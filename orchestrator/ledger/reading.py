@@ -144,12 +144,17 @@ class Queries:
         return [sent for (sent,) in found]
 
     def ended(self, provider: str, most: int) -> Sequence[Ended]:
-        """The latest tasks of this provider that brought a result, oldest first."""
+        """The latest tasks of this provider of which it is known how long they took, oldest first.
+
+        A run notes that with the event `generated` (see `engine.pace`).
+        """
         found = self.fetch(
-            "SELECT jobs.model, json_extract(job, '$.params'), generated_at - submitted_at"
-            " FROM attempts JOIN jobs ON jobs.row = attempts.row"
-            " WHERE provider = ? AND generated_at > submitted_at"
-            " ORDER BY attempts.rowid DESC LIMIT ?",
+            "SELECT jobs.model, json_extract(job, '$.params'), json_extract(data, '$.note.took')"
+            " FROM events JOIN jobs ON jobs.row = events.row"
+            " WHERE kind = 'generated' AND provider = ?"
+            " AND json_type(data, '$.note.took') IN ('real', 'integer')"
+            " AND json_type(job, '$.params') = 'object'"
+            " ORDER BY seq DESC LIMIT ?",
             (provider, most),
         )
         return [

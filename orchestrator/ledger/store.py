@@ -143,7 +143,7 @@ class Ended:
     #: `provider/model`.
     model_name: str
     params: Mapping[str, Value]
-    #: From its submission until its end was seen.
+    #: From its submission until it ended, as far as that was seen.
     seconds: float
 
 

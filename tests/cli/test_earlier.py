@@ -23,7 +23,8 @@ def run(tmp_path):
                 write(ledger, row, "intent", State.SUBMITTING, new_attempt=True)
                 write(ledger, row, "accepted", State.SUBMITTED, task_id=f"t{row}", submitted_at=5.0)
                 if taken is not None:
-                    write(ledger, row, "generated", State.GENERATED, generated_at=5.0 + taken)
+                    note = {"took": taken}
+                    write(ledger, row, "generated", State.GENERATED, generated_at=9e5, note=note)
         return folder
 
     return make

@@ -7,6 +7,7 @@ import random
 import statistics
 from itertools import pairwise
 
+import anyio
 import pytest
 
 from orchestrator.ledger.store import Ended
@@ -85,6 +86,41 @@ def test_a_service_that_is_slower_or_faster_than_known_is_followed(seconds):
     assert len(bench.wires[K].asked) < 12 * (seconds / 10 + 4)
 
 
+def test_a_night_without_anybody_teaches_the_next_run_nothing():
+    bench = Bench(world=World(seed=2, faults=Faults()))
+
+    def stop(campaign):
+        campaign.signalled(130)
+
+    async def soon(campaign):
+        await anyio.sleep(30)
+        stop(campaign)
+
+    bench.run(
+        manifest([spec(n) for n in range(15)], in_flight=15, creates_per_minute=600.0), beside=soon
+    )
+    bench.now += 8 * 3600.0
+    bench.run(manifest([spec(n) for n in range(15)], in_flight=15))
+    assert bench.ledger.ended(K, 100) == []
+    began = bench.now
+    bench.run(manifest([spec(n) for n in range(15, 27)], in_flight=12, creates_per_minute=600.0))
+    assert bench.now - began < 600
+
+
+@pytest.mark.parametrize("median", [3600.0, 36000.0])
+def test_what_is_known_quite_wrongly_is_borne_for_a_while_only(median):
+    _, ages = night(seconds=50.0, ended=known(median, 0.2))
+    assert max(looks[-1] for looks in ages) < 160
+
+
+def test_a_task_whose_create_was_repeated_teaches_nothing():
+    bench = Bench(world=World(seed=4, faults=Faults(lost_after=0.7, sigma=0.0)))
+    bench.run(manifest([spec(n) for n in range(30)], in_flight=30, creates_per_minute=600.0))
+    took = [one.seconds for one in bench.ledger.ended(K, 100)]
+    assert len(took) < 30
+    assert all(80 < seconds < 100 for seconds in took)
+
+
 def test_the_accounts_rate_of_looks_is_never_exceeded():
     bench, _ = night(jobs=60, sigma=0.6, ended=known(), polls_per_second=1.0)
     times = [at for at, _ in bench.wires[K].asked]
@@ -149,3 +185,11 @@ def test_where_a_cap_may_not_allow_all_the_manifests_order_decides():
     assert models(bodies) == ["short", "long", "short", "long"][: len(bodies)]
     assert len(bodies) < 4
     assert bench.row("job4").attempt is None
+
+
+def test_where_a_cap_is_near_the_manifests_order_decides_though_all_fits():
+    ended = known(60) + known(180, model=LONG)
+    bodies, _ = order(MIXED, ended=ended, caps=Caps(jobs=5))
+    assert models(bodies) == ["short", "long", "short", "long"]
+    bodies, _ = order(MIXED, ended=ended, caps=Caps(jobs=50))
+    assert models(bodies) == ["long", "long", "short", "short"]

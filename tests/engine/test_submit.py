@@ -18,7 +18,18 @@ from orchestrator.manifest.model import Budget as Caps
 from orchestrator.providers.base import Reply
 from orchestrator.providers.transport import Lost, NotSent
 from tests.engine.campaigns import manifest, spec
-from tests.engine.material import DAY, Bench, K, N, after, error, made, reply, stands
+from tests.engine.material import (
+    DAY,
+    Bench,
+    K,
+    N,
+    after,
+    document,
+    error,
+    made,
+    reply,
+    stands,
+)
 
 #: What tells nothing of whether a task was made: a resend for K, `unknown` for N.
 UNCLEAR = {
@@ -457,6 +468,25 @@ def test_an_answer_that_cannot_be_read_is_kept_all_the_same(name):
     assert bench.kinds() == ["intent", "reply", "unread"]
     assert bench.row().state is State.SUBMITTING
     assert "told_77" in bench.row().attempt.reply
+
+
+@KINDS
+def test_an_answer_is_kept_where_what_follows_from_it_cannot_be_written(name):
+    bench = Bench()
+
+    def refuse(event):
+        if event.kind == "accepted":
+            raise TypeError("a defect")
+
+    bench.ledger.before = refuse
+    bench.wires[name].creates.append(made(name, "told_77"))
+    bench.run(manifest([spec(1, name)]))
+    assert bench.kinds() == ["intent", "reply", "unread"]
+    bench.ledger.before = None
+    bench.wires[name].views = {"told_77": [document(name, "told_77", "succeeded")]}
+    assert bench.run(manifest([spec(1, name)])).exit_code() == 0
+    assert bench.row().attempt.task_id == "told_77"
+    assert len(bench.wires[name].sent) == 1
 
 
 @KINDS
