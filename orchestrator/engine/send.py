@@ -1,8 +1,9 @@
 """Send: one create over the wire, its intent durable before and its raw reply after.
 
 The order is the protocol: the intent is durable before a socket opens, the raw reply is durable
-before it is read, and a create is repeated only with the same key and bytes, only where the
-provider honours a key, and only within an hour of the first send. Nothing else sends creates.
+before anything is done about it (`Run.record` writes both at once), and a create is repeated only
+with the same key and bytes, only where the provider honours a key, and only within an hour of the
+first send. Nothing else sends creates.
 """
 
 from __future__ import annotations
