@@ -36,7 +36,7 @@ MOST_TOGETHER = 1000
 
 #: How long the thread lets work gather when more comes right after a commit, in seconds. A commit
 #: with much in it costs hardly more than one with little.
-LINGER = 0.002
+LINGER = 0.001
 
 #: What fails a piece of work alone: a rule of the ledger, or a value that fits no column.
 _REFUSALS = (

@@ -24,7 +24,7 @@ T = TypeVar("T")
 #: Batches under way at once: on a slow disk, files that are synced side by side are durable sooner.
 HANDS = 4
 #: How long work waits for more of its kind before a hand takes it, in seconds.
-LINGER = 0.002
+LINGER = 0.001
 #: How long work waits for a busy hand before another one takes it, in seconds.
 PATIENCE = 0.005
 

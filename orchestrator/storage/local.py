@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import aclosing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,6 +44,9 @@ BYTE_CAP = 4 * 1024**3
 #: Most bytes of an object that does not verify which are kept for inspection.
 QUARANTINE_CAP = 8 * 1024 * 1024
 
+
+#: Text that is the same in JSON.
+_BARE = re.compile(r"[A-Za-z0-9 _.,:/+-]*")
 
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -308,9 +312,18 @@ def _part_digest(url: str, part_id: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
+def _member(value: object) -> str:
+    """A value as JSON; what needs no encoder goes without one, as there are many."""
+    if value is None:
+        return "null"
+    if isinstance(value, str) and _BARE.fullmatch(value):
+        return f'"{value}"'
+    return _to_json(value)
+
+
 def _lines(document: Mapping[str, Any]) -> str:
     """A JSON object with one member a line: as good to read as an indented one, quicker made."""
-    members = (f"  {_to_json(name)}: {_to_json(value)}" for name, value in document.items())
+    members = (f"  {_to_json(name)}: {_member(value)}" for name, value in document.items())
     return "{\n" + ",\n".join(members) + "\n}\n"
 
 
