@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterable
 
 IN_FLIGHT = 64
 
@@ -45,15 +45,22 @@ async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
     """Seconds by the clock and of processor time for so many jobs."""
     numbers = iter(range(jobs))
 
-    async def work(session: aiohttp.ClientSession, numbers: Iterator[int]) -> None:
+    async def work(session: aiohttp.ClientSession) -> None:
         for number in numbers:
             await one(session, base, number, folder)
 
+    return await timed(lambda session: (work(session) for _ in range(IN_FLIGHT)))
+
+
+async def timed(
+    works: Callable[[aiohttp.ClientSession], Iterable[Coroutine[object, object, None]]],
+) -> dict[str, float]:
+    """Seconds by the clock and of processor time for all of these, at once in one session."""
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), headers={"Authorization": "Bearer bench"}
     ) as session:
         began, used = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(work(session, numbers) for _ in range(IN_FLIGHT)))
+        await asyncio.gather(*works(session))
         return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - used}
 
 

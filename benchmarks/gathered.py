@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aiohttp
+from benchmarks.bare import IN_FLIGHT, one, timed
 
-from benchmarks.bare import IN_FLIGHT, one
+if TYPE_CHECKING:
+    import aiohttp
 
 
 async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
@@ -25,12 +26,7 @@ async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
         async with free:
             await one(session, base, number, folder)
 
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), headers={"Authorization": "Bearer bench"}
-    ) as session:
-        began, used = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(work(session, number) for number in range(jobs)))
-        return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - used}
+    return await timed(lambda session: (work(session, number) for number in range(jobs)))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from orchestrator.catalog.spec import ReferenceRules
     from orchestrator.jobs import Value
 
-_MODEL_FIELDS = (
+#: The facts of a table, in its order.
+MODEL_FIELDS = (
     "provider",
     "model",
     "title",
@@ -114,7 +115,7 @@ def read_table(text: str, file: str) -> Model:
     Raises CatalogError with file, line and field for the first thing that is wrong.
     """
     root = parse(text, file)
-    fields = root.fields(_MODEL_FIELDS, _MODEL_REQUIRED)
+    fields = root.fields(MODEL_FIELDS, _MODEL_REQUIRED)
     references = read_rules(fields["references"]) if "references" in fields else None
     params = _params(fields["params"], references) if "params" in fields else ()
     return Model(

@@ -23,21 +23,6 @@ if TYPE_CHECKING:
 #: The day of an import, which alone makes no other table.
 _DAY = re.compile(r'^ *"?read"?: .*$', re.MULTILINE)
 
-#: The facts of a document; all null where there is no table.
-_FACTS = (
-    "model",
-    "provider",
-    "title",
-    "source",
-    "read",
-    "price",
-    "unit",
-    "billing",
-    "prompt_limit",
-    "params",
-    "references",
-)
-
 
 @click.command("import")
 @click.argument("page", metavar="PAGE", type=click.Path(path_type=Path))
@@ -92,10 +77,11 @@ def _document(found: Imported) -> dict[str, Any]:
     """What `--json` prints: as of `models show`, with the doubts."""
     from dataclasses import asdict
 
+    from orchestrator.catalog.tables import MODEL_FIELDS
     from orchestrator.cli.models import model_document
     from orchestrator.cli.output import SCHEMA_VERSION
 
-    facts = dict.fromkeys(_FACTS) if found.draft is None else model_document(found.draft)
+    facts = dict.fromkeys(MODEL_FIELDS) if found.draft is None else model_document(found.draft)
     doubts = [asdict(doubt) for doubt in found.doubts]
     return {"schema_version": SCHEMA_VERSION, **facts, "doubts": doubts}
 

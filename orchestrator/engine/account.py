@@ -59,7 +59,7 @@ class Queue:
 
 @dataclass(slots=True)
 class Account:
-    """Meters and pauses of one account, and its jobs to create, in the manifest's order."""
+    """Meters and pauses of one account, and its jobs to create."""
 
     run: Run
     provider: Provider
@@ -101,7 +101,8 @@ class Account:
             self._bound("in_flight", self.limits.in_flight, MOST_TASKS),
             self._bound("creates_per_minute", self.limits.creates_per_minute, MOST_CREATES),
         )
-        self.pace = Pace(Expectations(self.models), self.limits, self.run.clock)
+        expectations = Expectations(self.models)
+        self.pace = Pace(expectations, self.limits, self.run.clock, self.watched)
 
     def _bound(self, name: str, figure: float, most: float) -> Bound:
         return Bound(name, figure, figure if name in self.limits.stated else max(figure, most))
@@ -144,7 +145,7 @@ class Account:
             await self._woken.wait()
 
     def enqueue(self, attempt: OpenAttempt) -> None:
-        """Have a job created, in the manifest's order."""
+        """Have a job created; among those of its kind, in the manifest's order."""
         order = math.inf if attempt.position is None else attempt.position
         queue = self._queues.setdefault(self.pace.kind(attempt), Queue(attempt.model_name))
         heapq.heappush(queue.waiting, (order, attempt.row, attempt))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: How much a bound grows in one step before anything was refused, and how much it moves after.
 GROWTH, STEP = 1.25, 0.05
-#: Creates that have to be taken at a bound before it grows: so many times the bound, and at least.
-ROUND, LEAST_ROUND = 1.0, 3
+#: Creates that have to be taken at a bound before it grows: as many as the bound, and at least.
+LEAST_ROUND = 3
 #: Refusals after which a bound goes back.
 DOUBTS = 2
 #: Steps up with nothing refused after which a limit is no longer believed in.
@@ -89,7 +89,7 @@ class Bound:
 
     def grow(self, now: float) -> bool:
         """Move up where all was taken for long enough; whether it did."""
-        if self.level >= self.ceiling or self.calm < max(self.level * ROUND, LEAST_ROUND):
+        if self.level >= self.ceiling or self.calm < max(self.level, LEAST_ROUND):
             return False
         if self.is_met and now < self.trial_at:
             return False
@@ -141,10 +141,10 @@ class Bounds:
         #: How many creates there had been in the minute before each that was taken of late, of
         #: those that were taken and of all, and how many tasks.
         self._taken: deque[tuple[float, float, float]] = deque(maxlen=MEMORY)
+        #: The numbers of creates before the latest refusals.
+        self._refused: deque[tuple[float, float]] = deque(maxlen=SHARP)
         #: When creates were taken in the last minute.
         self._minute: deque[float] = deque()
-        #: The same of the latest refusals.
-        self._refused: deque[tuple[float, float]] = deque(maxlen=SHARP)
         #: Creates have to keep an even distance: short windows are kept to as well then.
         self.is_even = False
 
@@ -256,5 +256,6 @@ class Bounds:
 
 
 def _figure(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 < value < math.inf else None  # type: ignore[operator, arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value < math.inf else None

@@ -2,8 +2,8 @@
 
 A look costs `worth` seconds of delay. The schedule of least cost follows from the last look
 backwards: after each possible look the best next one is known (dynamic programming over a grid of
-ages). For log-normal times of median 90 s and sigma 0.6 a worth of 0.8 gives 7.6 looks a task and
-a mean delay of 5.8 s, a worth of 0.3 gives 12 looks and 3.6 s.
+ages). For log-normal times of median 90 s and sigma 0.6 a worth of 0.8 gives 7.8 looks a task and
+a mean delay of 5.8 s, a worth of 0.27 gives 12.6 looks and 3.5 s.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ _REACH = 2.6
 #: How much dearer than the best so far a look may become before later ones are not tried.
 _HOPELESS = 1.3
 _AT_LEAST = 40
-
-
 #: Spreads, and worths in median times, between which schedules hardly differ: one serves them all.
 _ALIKE, _ALIKE_WORTHS = 0.05, 0.1
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.looks import schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sized
 
     from orchestrator.engine.attempt import OpenAttempt
     from orchestrator.engine.clock import Clock
@@ -26,21 +26,24 @@ EAGER_LOOKS, SHARE = 12, 0.95
 SHORTEST_GAP, PATIENCE = 0.25, 60.0
 #: A schedule is made again after so many times as many ended tasks, or so many more.
 GROWTH, RENEWAL = 1.25, 50
-#: One new task in so many is looked at early although nothing is expected yet; a task that failed
-#: early has so many of the next ones looked at.
+#: One new task in so many is looked at early although none is expected to end by then; a task that
+#: failed early has so many of the next ones looked at.
 SAMPLE, WARY = 3, 10
 
 
 class Pace:
     """One account's looks."""
 
-    def __init__(self, expectations: Expectations, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, expectations: Expectations, limits: Limits, clock: Clock, watched: Sized
+    ) -> None:
         self._expectations = expectations
         self._limits = limits
         self._clock = clock
-        #: Set from outside: jobs wait for slots, and how many tasks are watched.
+        #: The account's watched tasks.
+        self._watched = watched
+        #: Set from outside: jobs wait to be created.
         self.jobs_wait = False
-        self.watched = 0
         self._schedules: dict[tuple[str, float], tuple[int, tuple[float, ...]]] = {}
         self._new = 0
         self._wary = 0
@@ -128,5 +131,5 @@ class Pace:
 
     def _is_eager(self, spread: Spread) -> bool:
         """Whether a delay keeps others waiting, and the account's looks suffice for more."""
-        needed = self.watched * EAGER_LOOKS / spread.expected
+        needed = len(self._watched) * EAGER_LOOKS / spread.expected
         return self.jobs_wait and needed <= self._limits.polls_per_second * SHARE

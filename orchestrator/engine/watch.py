@@ -79,7 +79,6 @@ class Watcher:
     def _look_in(self, attempt: OpenAttempt, seconds: float) -> None:
         assert attempt.task_id is not None
         self._account.watched[attempt.task_id] = attempt
-        self._account.pace.watched = len(self._account.watched)
         self._order += 1
         heapq.heappush(self._looks, (self._run.clock.now() + seconds, self._order, attempt))
         self._added.set()

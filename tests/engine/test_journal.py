@@ -9,9 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
+import pytest
 
 from orchestrator.engine.clock import Clock
-from orchestrator.engine.journal import FLUSH_AFTER, Journal
+from orchestrator.engine.journal import FLUSH_AFTER, URGENT, Journal
 from tests.engine.virtual import EPOCH
 
 CLOCK = Clock(lambda: EPOCH + 1.25)
@@ -66,6 +68,18 @@ async def test_lines_are_in_the_file_a_moment_later(tmp_path):
             journal.note("two")
             await anyio.sleep(2 * FLUSH_AFTER)
             assert len(path.read_text().splitlines()) == before + 2
+
+
+@pytest.mark.parametrize("event", sorted(URGENT))
+async def test_what_a_lost_ledger_is_made_again_from_is_in_the_file_at_once(tmp_path, event):
+    path = tmp_path / "run.log"
+    with path.open("a") as stream:
+        journal = Journal(stream, CLOCK)
+        journal.note("other")
+        journal.note(event)
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+        assert len(path.read_text().splitlines()) == 2
 
 
 async def test_a_log_that_is_closed_meanwhile_is_left_alone(tmp_path):
