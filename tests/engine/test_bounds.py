@@ -171,6 +171,23 @@ def test_a_storm_moves_nothing_for_good():
     assert (bounds.in_flight.level, bounds.creates.level) == (64, 60)
 
 
+def test_a_storm_leaves_a_limit_that_was_found_where_it_is():
+    bounds = Bounds(Bound("in_flight", 20, 64, is_met=True), Bound("creates_per_minute", 60, 60))
+    bounds.taken(Load(20, 10), 0.0)
+    for number in range(40):
+        bounds.throttled(Load(20, 10), float(number))
+    assert bounds.in_flight.level == 20
+
+
+def test_more_tasks_than_were_ever_taken_are_not_blamed_on_creates():
+    bounds = Bounds(Bound("in_flight", 10, 10), Bound("creates_per_minute", 60, 60))
+    for number in range(8):
+        bounds.taken(Load(3, 3), 100.0 * number)
+        bounds.throttled(Load(4, 4), 100.0 * number + 1)
+    assert bounds.in_flight.level <= 4
+    assert bounds.creates.level == 60
+
+
 def test_trouble_of_another_kind_stops_growth_for_a_round():
     bounds = Bounds(Bound("in_flight", 10, MOST_TASKS), Bound("creates_per_minute", 60, 6000))
     for number in range(200):
