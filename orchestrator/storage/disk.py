@@ -1,19 +1,20 @@
 """Blocking work on a run folder's disk, off the event loop and in batches.
 
 What comes within a moment, and what comes while a hand is busy, is handed over together: a thread
-does it piece by piece, then makes the names durable that it gave, each folder once, and wakes the
-loop once. One hand serves a quick disk, since threads get in each other's way; where it takes long,
-others help.
+does it piece by piece, syncs the files that it wrote together, then makes the names durable that it
+gave, each folder once, and wakes the loop once. One hand serves a quick disk, since threads get in
+each other's way; where it takes long, others help.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.storage.paths import sync_folder
+from orchestrator.storage.paths import sync_files, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Work that writes files: each descriptor that it yields is synced, and an OSError is raised there
+#: where that fails. It returns what comes of it.
+Syncing = Generator[int, None, T]
+
 #: Batches under way at once: on a slow disk, files that are synced side by side are durable sooner.
 HANDS = 4
 #: How long work waits for more of its kind before a hand takes it, in seconds.
 LINGER = 0.001
 #: How long work waits for a busy hand before another one takes it, in seconds.
 PATIENCE = 0.005
+#: Most files that are open at once to be synced together.
+TOGETHER = 32
 
 
 @dataclass(slots=True)
@@ -41,6 +48,25 @@ class _Piece:
     waiter: asyncio.Future[Any] | None
     value: Any = None
     error: BaseException | None = None
+    _steps: Syncing[Any] | None = None
+
+    def go_on(self, failure: OSError | None = None) -> int | None:
+        """Work up to the next file that is to be synced, and return it; None at the end.
+
+        `failure` is what came of syncing the last one.
+        """
+        try:
+            if self._steps is None:
+                self.value = self.work(*self.arguments)
+                if not isinstance(self.value, Generator):
+                    return None
+                self._steps = self.value
+            return next(self._steps) if failure is None else self._steps.throw(failure)
+        except StopIteration as end:
+            self.value = end.value
+        except Exception as error:  # noqa: BLE001 - it belongs to the one who waits for it
+            self.error = error
+        return None
 
 
 class Disk:
@@ -52,7 +78,12 @@ class Disk:
         #: When what was gathered is handed over, unless a hand is free before.
         self._due: asyncio.Handle | None = None
 
-    async def do(self, work: Callable[..., T], *arguments: object, names: Path | None = None) -> T:
+    async def do(
+        self,
+        work: Callable[..., T] | Callable[..., Syncing[T]],
+        *arguments: object,
+        names: Path | None = None,
+    ) -> T:
         """Do blocking work in a thread, and return or raise what came of it.
 
         A name that it gives in the folder `names` is durable on return. Who stops waiting stops
@@ -114,11 +145,8 @@ class Disk:
 
 def _work_off(batch: Sequence[_Piece]) -> None:
     """Do all pieces, then sync the folders in which they gave names."""
-    for piece in batch:
-        try:
-            piece.value = piece.work(*piece.arguments)
-        except Exception as error:  # noqa: BLE001 - it belongs to the one who waits for it
-            piece.error = error
+    for start in range(0, len(batch), TOGETHER):
+        _do_together(batch[start : start + TOGETHER])
     for folder in {piece.names for piece in batch if piece.names and piece.error is None}:
         try:
             sync_folder(folder)
@@ -126,3 +154,15 @@ def _work_off(batch: Sequence[_Piece]) -> None:
             for piece in batch:
                 if piece.names == folder:
                     piece.error = piece.error or error
+
+
+def _do_together(pieces: Sequence[_Piece]) -> None:
+    """Do pieces side by side: none goes on before the files of all are synced."""
+    written = [(piece, file) for piece in pieces if (file := piece.go_on()) is not None]
+    while written:
+        failures = sync_files([file for _, file in written])
+        written = [
+            (piece, file)
+            for (piece, _), failure in zip(written, failures, strict=True)
+            if (file := piece.go_on(failure)) is not None
+        ]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from aiofiles.threadpool.binary import AsyncBufferedReader
 
-    from orchestrator.storage.disk import Disk
+    from orchestrator.storage.disk import Disk, Syncing
 
 T = TypeVar("T")
 
@@ -237,11 +237,11 @@ class Part:
             await self.close()
         await self._on_disk(self._quarantine, place, reason, limit)
 
-    def _finish_small(self, target: Path) -> Whole:
+    def _finish_small(self, target: Path) -> Syncing[Whole]:
         data = b"".join(self._pending)
         media = inspect_stream(io.BytesIO(data), len(data))
         sha256 = hashlib.sha256(data).hexdigest()
-        paths.write_new(self.path, data)
+        yield from paths.writing_new(self.path, data)
         return self._place(target, Whole(len(data), sha256, media))
 
     def _finish_large(self, target: Path) -> Whole:
@@ -342,7 +342,10 @@ class Part:
                 await file.close()
 
     async def _on_disk(
-        self, work: Callable[..., T], *arguments: object, names: Path | None = None
+        self,
+        work: Callable[..., T] | Callable[..., Syncing[T]],
+        *arguments: object,
+        names: Path | None = None,
     ) -> T:
         """Run blocking work in a thread, and turn what the disk refuses into a DiskError.
 
