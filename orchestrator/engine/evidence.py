@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 
+from orchestrator.json_text import to_json
 from orchestrator.providers.base import Reply
 from orchestrator.providers.urls import without_query
-
-#: In ASCII: so lone surrogates in a provider's text stay what they are.
-_to_json = json.JSONEncoder().encode
 
 #: Headers that help to understand a reply later; others may hold secrets.
 _KEPT_HEADERS = ("content-type", "date", "retry-after", "x-request-id")
@@ -16,7 +14,7 @@ _KEPT_HEADERS = ("content-type", "date", "retry-after", "x-request-id")
 
 def raw_reply(reply: Reply) -> str:
     """A reply as JSON text for the ledger."""
-    return _to_json(
+    return to_json(
         {
             "status": reply.status,
             "headers": {

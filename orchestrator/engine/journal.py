@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from orchestrator.json_text import to_json
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -19,8 +20,6 @@ FLUSH_AFTER = 0.02
 
 #: What a lost ledger is made again from: it waits for nothing.
 URGENT = frozenset({"intent", "resend", "accepted", "not_in_the_ledger"})
-
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Journal:
@@ -42,7 +41,7 @@ class Journal:
         if None in line.values():
             line = {name: value for name, value in line.items() if value is not None}
         try:
-            self._stream.write(_to_json(line) + "\n")
+            self._stream.write(to_json(line) + "\n")
         except OSError:
             # A disk without room for the log has none for what matters either, which says so.
             return

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
+from orchestrator.json_text import to_json
 from orchestrator.ledger.store import ATTEMPT_FIELDS, Attempt, Event, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.jobs import Job
-
-#: Compact, and in ASCII: so lone surrogates in a provider's text stay what they are.
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 #: The attempt's columns in the order in which they are read.
 ATTEMPT_COLUMNS: tuple[str, ...] = ("number", *sorted(ATTEMPT_FIELDS))
@@ -67,7 +65,7 @@ def encode_event(event: Event, at: float) -> EncodedEvent:
     columns = {name: clean(value) for name, value in event.fields.items()}
     data = _data(event, columns)
     if "urls" in columns:
-        columns["urls"] = _to_json(columns["urls"])
+        columns["urls"] = to_json(columns["urls"])
     return EncodedEvent(at, event, columns, data)
 
 
@@ -85,7 +83,7 @@ def _data(event: Event, columns: Mapping[str, Any]) -> str:
         data["files"] = [file_document(file) for file in event.files]
     if event.note:
         data["note"] = dict(event.note)
-    return _to_json(data)
+    return to_json(data)
 
 
 def file_document(file: StoredFile) -> dict[str, Any]:
@@ -158,4 +156,4 @@ def job_document(job: Job) -> dict[str, Any]:
 
 def encode_job(job: Job) -> str:
     """What `Row.job` holds, as JSON."""
-    return _to_json(job_document(job))
+    return to_json(job_document(job))

@@ -12,13 +12,12 @@ Paths are relative to the run folder, with forward slashes, as the ledger has th
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import re
 from contextlib import aclosing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orchestrator.json_text import to_json
 from orchestrator.ledger.store import StoredFile
 from orchestrator.storage import paths
 from orchestrator.storage.disk import Disk
@@ -43,12 +42,6 @@ QUARANTINE = "quarantine"
 BYTE_CAP = 4 * 1024**3
 #: Most bytes of an object that does not verify which are kept for inspection.
 QUARANTINE_CAP = 8 * 1024 * 1024
-
-
-#: Text that is the same in JSON.
-_BARE = re.compile(r"[A-Za-z0-9 _.,:/+-]*")
-
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class _CutUnseen(Exception):
@@ -98,7 +91,7 @@ class LocalStorage:
 
         def write_beside(whole: Whole) -> None:
             if describe is not None:
-                text = _lines(describe(_stored(target, whole)))
+                text = _text(describe(_stored(target, whole)))
                 _write_in_one_step(final.with_suffix(".json"), text)
 
         part_name = f".{digest}.part"
@@ -239,7 +232,7 @@ class LocalStorage:
     async def write_sidecar(self, stored: StoredFile, document: Mapping[str, Any]) -> None:
         """Write beside a stored file where it came from. Raises DiskError."""
         where = _beside(stored)
-        await self._blocking(where, _write_in_one_step, self._root / where, _lines(document))
+        await self._blocking(where, _write_in_one_step, self._root / where, _text(document))
 
     async def verify(self, stored: StoredFile) -> bool:
         """Whether the file is there and its bytes are those that were stored."""
@@ -312,19 +305,8 @@ def _part_digest(url: str, part_id: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _member(value: object) -> str:
-    """A value as JSON; what needs no encoder goes without one, as there are many."""
-    if value is None:
-        return "null"
-    if isinstance(value, str) and _BARE.fullmatch(value):
-        return f'"{value}"'
-    return _to_json(value)
-
-
-def _lines(document: Mapping[str, Any]) -> str:
-    """A JSON object with one member a line: as good to read as an indented one, quicker made."""
-    members = (f"  {_to_json(name)}: {_member(value)}" for name, value in document.items())
-    return "{\n" + ",\n".join(members) + "\n}\n"
+def _text(document: Mapping[str, Any]) -> str:
+    return f"{to_json(document, indented=True)}\n"
 
 
 def _write_in_one_step(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ nothing. The layout is that of ISO/IEC 14496-12; QuickTime files share it.
 from __future__ import annotations
 
 import os
+import re
 import struct
 import sys
 from array import array
@@ -25,6 +26,9 @@ MOOV_CAP = 16 * 1024 * 1024
 BOX_CAP = 100_000
 
 _ACCEPTED = frozenset({"video/mp4", "video/quicktime"})
+#: The four characters of a box's name; QuickTime's may begin with the copyright sign.
+_NAME = re.compile(rb"[ -~\xa9]{4}")
+_SHORT_HEADER = struct.Struct(">I4s")
 _UNKNOWN_DURATIONS = frozenset({0, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF})
 
 
@@ -115,17 +119,17 @@ def _inner_boxes(data: memoryview, box: _Box) -> Iterator[_Box]:
         # QuickTime may end a container with four zero bytes.
         if box.end - start < 8 and not any(data[start : box.end]):
             return
-        inner = _box(bytes(data[start : start + 16]), start, box.end)
+        inner = _box(data[start : start + 16], start, box.end)
         yield inner
         start = inner.end
     raise NotMedia(f"it has more than {BOX_CAP} boxes")
 
 
-def _box(header: bytes, start: int, limit: int) -> _Box:
+def _box(header: bytes | memoryview, start: int, limit: int) -> _Box:
     """Read the box at `start`, which has to end within `limit`."""
     if limit - start < 8 or len(header) < 8:
         raise NotMedia(f"{limit - start} bytes at the end belong to no box: the file is cut off")
-    length, kind = struct.unpack_from(">I4s", header)
+    length, kind = _SHORT_HEADER.unpack_from(header)
     header_size = 8
     if length == 1:
         if len(header) < 16:
@@ -134,7 +138,7 @@ def _box(header: bytes, start: int, limit: int) -> _Box:
         header_size = 16
     elif length == 0:
         length = limit - start
-    if length < header_size or not all(32 <= byte < 127 or byte == 0xA9 for byte in kind):
+    if length < header_size or not _NAME.fullmatch(kind):
         raise NotMedia(f"there is no valid box at byte {start}")
     if length > limit - start:
         missing = length - (limit - start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.storage import disk as disk_module
-from orchestrator.storage.disk import HANDS, Disk
+from orchestrator.storage import paths
+from orchestrator.storage.disk import HANDS, TOGETHER, Disk
 
 
 @pytest.fixture
@@ -132,3 +134,48 @@ async def test_where_no_thread_can_be_had_the_waiter_is_told():
     for _ in range(HANDS + 1):
         with pytest.raises(RuntimeError):
             await asyncio.wait_for(disk.do(int), 10)
+
+
+def writing(path, seen=None):
+    """Work that writes a file, has it synced, and returns the names that were there then."""
+    yield from paths.writing_new(path, b"video")
+    if seen is not None:
+        seen.append(path.name)
+    return sorted(entry.name for entry in path.parent.iterdir())
+
+
+async def test_no_work_goes_on_before_the_files_of_all_are_synced(tmp_path):
+    disk = Disk()
+    names = [f"{number}.mp4" for number in range(TOGETHER)]
+    found = await asyncio.gather(*(disk.do(writing, tmp_path / name) for name in names))
+    assert found == [sorted(names)] * TOGETHER
+
+
+async def test_no_more_files_are_open_together_than_may_be(tmp_path, monkeypatch):
+    together = []
+
+    def sync(descriptors):
+        together.append(len(descriptors))
+        return [None] * len(descriptors)
+
+    monkeypatch.setattr(disk_module, "sync_files", sync)
+    disk = Disk()
+    many = TOGETHER * 2 + 1
+    await asyncio.gather(*(disk.do(writing, tmp_path / str(number)) for number in range(many)))
+    assert together == [TOGETHER, TOGETHER, 1]
+
+
+async def test_a_file_that_cannot_be_synced_fails_alone_and_is_gone(tmp_path, monkeypatch):
+    def sync(descriptors):
+        bad = (tmp_path / "bad").stat().st_ino
+        return [OSError("no") if os.fstat(file).st_ino == bad else None for file in descriptors]
+
+    monkeypatch.setattr(disk_module, "sync_files", sync)
+    disk, seen = Disk(), []
+    outcomes = await asyncio.gather(
+        *(disk.do(writing, tmp_path / name, seen) for name in ("a", "bad", "b")),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [list, OSError, list]
+    assert seen == ["a", "b"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a", "b"]

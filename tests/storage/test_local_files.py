@@ -115,7 +115,7 @@ async def test_a_link_is_no_stored_file(storage, stored, run_folder, tmp_path):
 
 def test_a_sidecar_is_written_beside_the_video_in_one_step(stored, run_folder):
     for document in ({"prompt": "é\u2028"}, {"prompt": "second"}):
-        local._write_in_one_step(run_folder / "videos/grid/cup.json", local._lines(document))
+        local._write_in_one_step(run_folder / "videos/grid/cup.json", local._text(document))
         assert json.loads((run_folder / "videos/grid/cup.json").read_text()) == document
     assert files(run_folder) == ["videos/grid/cup.json", stored.path]
 

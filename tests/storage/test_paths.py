@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from orchestrator.errors import DiskError, UsageError
+from orchestrator.storage import paths
 from orchestrator.storage.paths import regular_size, relative
 
 
@@ -46,3 +49,29 @@ def test_a_folder_without_permission_is_the_disks_fault(tmp_path, monkeypatch):
     monkeypatch.setattr(type(tmp_path), "lstat", refuse)
     with pytest.raises(DiskError, match="Permission denied"):
         regular_size(tmp_path / "videos" / "a.mp4")
+
+
+def test_a_file_whose_sync_fails_is_not_kept(tmp_path, monkeypatch):
+    def fail(_descriptor):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        paths.write_new(tmp_path / "file", b"bytes")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_files_synced_together_each_has_its_own_failure(tmp_path, monkeypatch):
+    files = [paths.open_new(tmp_path / name) for name in "abc"]
+    really = os.fsync
+
+    def fail_second(descriptor):
+        if descriptor == files[1]:
+            raise OSError(5, "Input/output error")
+        really(descriptor)
+
+    monkeypatch.setattr("os.fsync", fail_second)
+    failures = paths.sync_files(files)
+    for descriptor in files:
+        os.close(descriptor)
+    assert [type(failure) for failure in failures] == [type(None), OSError, type(None)]

@@ -1,0 +1,20 @@
+"""Values as JSON texts, for what is written by the thousand: events, log lines, sidecars."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+
+def to_json(value: Any, *, indented: bool = False) -> str:  # noqa: ANN401 - whatever JSON can hold
+    """The value as JSON; in ASCII where a text holds lone surrogates, so that they stay.
+
+    Raises TypeError for what JSON cannot hold. A float that is not finite becomes null.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indented else None).decode()
+    except orjson.JSONEncodeError:
+        # A text that is no Unicode, or an integer beyond 64 bits.
+        return json.dumps(value, indent=2 if indented else None)
