@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 #: The sandbox answers without any pace of its own.
-AT_ONCE = "pace: 0\n"
+AT_ONCE = "pace: 0\nvideo_bytes: {}\n"
 
 
 @contextmanager
-def sandbox(folder: Path) -> Iterator[str]:
-    """A sandbox without latencies; its base URL for Rivya."""
+def sandbox(folder: Path, video_bytes: int = 0) -> Iterator[str]:
+    """A sandbox without latencies, its videos at least so large; its base URL for Rivya."""
     faults = folder / "faults.yaml"
-    faults.write_text(AT_ONCE)
+    faults.write_text(AT_ONCE.format(video_bytes))
     command = [sys.executable, "-m", "orchestrator", "sandbox", "--faults", str(faults)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, text=True
@@ -66,8 +66,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=500)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--bytes", type=int, default=0, help="least size of a video")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as name, sandbox(Path(name)) as base:
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as name,
+        sandbox(Path(name), options.bytes) as base,
+    ):
         found = pairs(base, options.jobs, options.pairs, Path(name))
     for what, taken in found.items():
         rates = [options.jobs / one["seconds"] for one in taken]

@@ -51,6 +51,7 @@ def sandbox(port: int, faults: Path | None) -> None:
 
     \b
       pace: 0                  # times every latency; 0 ends each task at once
+      video_bytes: 65536       # each video is filled up to so many
       balance: {rivya: 500}    # credits in the wallet
       limits: {rivya: {in_flight: 5, creates_per_minute: 30}}   # else 429
       faults:                  # of these, the first that fits is played

@@ -31,7 +31,9 @@ class Journal:
     def __init__(self, stream: TextIO, clock: Clock) -> None:
         self._stream = stream
         self._clock = clock
-        self._is_flushing = False
+        #: When what was written goes out, and whether it does so in this turn of the loop.
+        self._due: asyncio.Handle | None = None
+        self._is_urgent = False
         #: The second that was written last, and its text.
         self._second: tuple[int, str] = (-1, "")
 
@@ -45,10 +47,12 @@ class Journal:
         except OSError:
             # A disk without room for the log has none for what matters either, which says so.
             return
-        if not self._is_flushing or event in URGENT:
-            self._is_flushing = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(0.0 if event in URGENT else FLUSH_AFTER, self._flush)
+        if event in URGENT:
+            if not self._is_urgent:
+                self._is_urgent = True
+                asyncio.get_running_loop().call_soon(self._flush)
+        elif self._due is None:
+            self._due = asyncio.get_running_loop().call_later(FLUSH_AFTER, self._flush)
 
     def _now(self) -> str:
         """The time in UTC by RFC 3339, in milliseconds."""
@@ -60,7 +64,9 @@ class Journal:
 
     def _flush(self) -> None:
         """Write out what was noted meanwhile."""
-        self._is_flushing = False
+        if self._due is not None:
+            self._due.cancel()
+        self._due, self._is_urgent = None, False
         if not self._stream.closed:
             with suppress(OSError):
                 self._stream.flush()

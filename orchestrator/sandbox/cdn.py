@@ -102,7 +102,7 @@ def _object(
     """A video, or the range of it that was asked for, moved by `shift` bytes."""
     params = task.request.get("params", {})
     edition = world.shelf.edition(task.id)
-    content = media.video(params, task.id, task.prompt, index, edition)
+    content = media.video(params, task.id, task.prompt, index, edition, least=world.video_bytes)
     tag = media.etag(content)
     headers = {"Accept-Ranges": "bytes"} | ({"ETag": tag} if tagged else {})
     part = _range(request, len(content), tag) if ranges else None

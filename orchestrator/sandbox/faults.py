@@ -2,6 +2,7 @@
 
     seed: 7                       # for `chance`; default 0
     pace: 0                       # times every latency; 0 ends every task at once; default 1
+    video_bytes: 65536            # each video is filled up to so many; default 0
     balance: {rivya: 500}         # credits in the wallet; without a price, generations
     limits:                       # answered with 429, and recorded
       rivya: {in_flight: 5, creates_per_minute: 30, polls_per_second: 2, retry_after: 3}
@@ -87,6 +88,8 @@ class Faults:
     #: Limits by provider and name, see `limits`.
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pace: float = 1.0
+    #: Bytes that each video has at least.
+    video_bytes: int = 0
     seed: int = 0
 
 

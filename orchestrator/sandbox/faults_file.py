@@ -52,6 +52,7 @@ def _faults(loaded: object) -> Faults:
         {
             "seed": whole,
             "pace": number,
+            "video_bytes": whole,
             "balance": lambda value: _read(value, dict.fromkeys(PROVIDERS, number)),
             "limits": lambda value: _read(value, dict.fromkeys(PROVIDERS, _limits)),
             "faults": _rules,

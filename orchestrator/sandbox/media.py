@@ -50,22 +50,37 @@ def clip(shape: str) -> bytes:
     return (CLIPS / f"{shape.replace(':', 'x')}.mp4").read_bytes()
 
 
+#: Bytes of a box before its payload.
+BOX_HEADER = 8
+
+
 def box(kind: str, payload: bytes) -> bytes:
     """An MP4 box: its size over both fields in four bytes, its kind, its payload."""
-    return (8 + len(payload)).to_bytes(4, "big") + kind.encode("ascii") + payload
+    return (BOX_HEADER + len(payload)).to_bytes(4, "big") + kind.encode("ascii") + payload
 
 
 def video(
-    params: Mapping[str, object], task_id: str, prompt: str, index: int, edition: int
+    params: Mapping[str, object],
+    task_id: str,
+    prompt: str,
+    index: int,
+    edition: int,
+    *,
+    least: int = 0,
 ) -> bytes:
-    """The bytes of one generation's video `index`; another `edition` is another object."""
+    """The bytes of one generation's video `index`; another `edition` is another object.
+
+    It is filled up to `least` bytes where it has fewer.
+    """
     label = {
         "task": task_id,
         "prompt_sha256": sha256(prompt.encode("utf-8", "replace")).hexdigest(),
         "index": index,
         "edition": edition,
     }
-    return clip(shape(params)) + box("free", json.dumps(label).encode())
+    shown = clip(shape(params))
+    text = json.dumps(label).encode()
+    return shown + box("free", text.ljust(least - len(shown) - BOX_HEADER))
 
 
 def etag(content: bytes) -> str:

@@ -123,6 +123,7 @@ class Sandbox:
             shelf=Shelf(),
             pace=self._pace,
             balance=self._faults.balance,
+            video_bytes=self._faults.video_bytes,
         )
 
     async def _serve(self, world: World, stack: AsyncExitStack) -> str:

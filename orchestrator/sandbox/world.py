@@ -49,6 +49,8 @@ class World:
     pace: float
     #: Credits of the wallets that can run out, by provider.
     balance: Mapping[str, float]
+    #: Bytes that each video has at least.
+    video_bytes: int
     origin: str = ""
     #: The requests that are being answered.
     answering: set[asyncio.Task[object]] = field(default_factory=set)

@@ -28,7 +28,7 @@ def test_a_wrong_file_is_refused_with_the_reason_and_its_place(case):
 
 def test_values_are_read_as_what_they_mean():
     faults = load(CASES / "right" / "everything.yaml")
-    assert (faults.seed, faults.pace) == (7, 0.5)
+    assert (faults.seed, faults.pace, faults.video_bytes) == (7, 0.5, 65536)
     assert faults.balance == {"rivya": 500.0, "acedatacloud": 3.0}
     assert faults.limits["rivya"]["in_flight"] == 5
     first, second, *_ = faults.rules

@@ -53,6 +53,13 @@ def test_a_video_is_its_clip_and_a_box_that_players_skip():
     assert boxes(video)[-1][0] == "free"
 
 
+def test_a_video_is_filled_up_to_the_size_that_is_asked_for():
+    video = media.video({}, "task_a", "a lamp", 0, 0, least=65536)
+    assert len(video) == 65536
+    assert boxes(video)[-1][0] == "free"
+    assert len(media.video({}, "task_a", "a lamp", 0, 0, least=10)) > 1000
+
+
 def test_task_prompt_index_and_edition_each_make_another_video():
     variants = [("a", "p", 0, 0), ("b", "p", 0, 0), ("a", "q", 0, 0), ("a", "p", 1, 0)]
     variants.append(("a", "p", 0, 1))
