@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.catalog.spec import Catalog
-    from orchestrator.ledger.store import Row, Spend
+    from orchestrator.ledger.store import Ended, Spend
     from orchestrator.manifest.model import Manifest
     from orchestrator.plan.plan import Plan
     from orchestrator.plan.selection import Selection
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 #: Exit code where the budget does not allow what is still to run.
 DOES_NOT_FIT = 5
 
+#: From how many of each provider's latest tasks a plan learns how long the next ones take.
+TASKS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """A plan against what its run folder holds already."""
 
     plan: Plan
-    rows: Sequence[Row]
+    #: Tasks that ended here, of which it is known how long they took.
+    ended: Sequence[Ended]
     spend: Mapping[str, Spend]
     attempts_made: int
 
@@ -84,7 +88,7 @@ def plan(
     folder = options.run_folder(loaded, run_dir=run_dir, sandbox=sandbox)
     options.remember(options.typed(manifest, run_dir, sandbox=sandbox))
     outlook = look(loaded, catalog, folder, selection)
-    document = plan_document(outlook.plan, outlook.rows, outlook.spend, outlook.attempts_made)
+    document = plan_document(outlook.plan, outlook.ended, outlook.spend, outlook.attempts_made)
     if save is not None:
         # Before anything is printed: who reads it may go away.
         given = {"sandbox": sandbox, "run_dir": run_dir, "select": list(select), "limit": limit}
@@ -113,9 +117,9 @@ def look(manifest: Manifest, catalog: Catalog, folder: Path, selection: Selectio
         refuse_lost(folder / LEDGER_FILE)
         return Outlook(make_plan(manifest, catalog, (), selection), (), {}, 0)
     with read_ledger(folder) as ledger:
-        rows = list(ledger.rows())
-        spend, attempts_made = ledger.spend(), ledger.attempts_made()
-    return Outlook(make_plan(manifest, catalog, rows, selection), rows, spend, attempts_made)
+        made = make_plan(manifest, catalog, list(ledger.rows()), selection)
+        ended = [one for name in made.providers() for one in ledger.ended(name, TASKS)]
+        return Outlook(made, ended, ledger.spend(), ledger.attempts_made())
 
 
 def _requests(made: Plan) -> list[dict[str, Any]]:

@@ -162,6 +162,14 @@ class Queries:
             for model, params, seconds in reversed(found)
         ]
 
+    def took(self) -> Mapping[int, float]:
+        """Seconds that a row's task took, of those of which that is known (see `ended`)."""
+        found = self.fetch(
+            "SELECT row, json_extract(data, '$.note.took') FROM events WHERE kind = 'generated'"
+            " AND json_type(data, '$.note.took') IN ('real', 'integer') ORDER BY seq"
+        )
+        return dict(found)
+
     def origin(self, provider: str) -> str | None:
         """Where this provider's requests of this folder go; None before the first."""
         found = self.fetch("SELECT origin FROM origins WHERE provider = ?", (provider,))

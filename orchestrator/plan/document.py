@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.ledger.store import Row, Spend
+    from orchestrator.ledger.store import Ended, Spend
     from orchestrator.plan.plan import Plan
 
 SCHEMA_VERSION = 1
@@ -22,13 +22,13 @@ SCHEMA_VERSION = 1
 
 def plan_document(
     plan: Plan,
-    rows: Sequence[Row] = (),
+    ended: Sequence[Ended] = (),
     spend: Mapping[str, Spend] | None = None,
     attempts_made: int = 0,
 ) -> dict[str, Any]:
-    """`plan --json` without `requests`."""
+    """`plan --json` without `requests`; `ended` are tasks whose times are known."""
     problems = budget_problems(plan, spend or {}, attempts_made)
-    duration = forecast(plan, rows)
+    duration = forecast(plan, ended)
     return {
         "schema_version": SCHEMA_VERSION,
         "campaign": plan.manifest.campaign,

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from statistics import NormalDist, median
 from typing import TYPE_CHECKING
 
-from orchestrator.jobs import State
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orchestrator.ledger.store import Row
+    from orchestrator.ledger.store import Ended
     from orchestrator.plan.plan import Plan
 
 #: Latency of a generation where nothing was measured yet: log-normal, 95 % below 240 s.
@@ -56,26 +54,21 @@ class Latency:
         return self.median * math.exp(self.sigma * quantile)
 
 
-def measured(rows: Iterable[Row]) -> dict[str, list[float]]:
-    """Seconds from create to success, by `provider/model`."""
+def measured(ended: Iterable[Ended]) -> dict[str, list[float]]:
+    """Seconds that tasks took, by `provider/model`."""
     seconds: dict[str, list[float]] = {}
-    for row in rows:
-        attempt = row.attempt
-        if attempt is None or row.state not in (State.STORED, State.GENERATED):
-            continue
-        if attempt.submitted_at is not None and attempt.generated_at is not None:
-            took = max(attempt.generated_at - attempt.submitted_at, 0.001)
-            seconds.setdefault(f"{row.provider}/{row.model}", []).append(took)
+    for one in ended:
+        seconds.setdefault(one.model_name, []).append(max(one.seconds, 0.001))
     return seconds
 
 
-def forecast(plan: Plan, rows: Iterable[Row]) -> Duration:
-    """How long the creates of a plan take with the manifest's limits.
+def forecast(plan: Plan, ended: Iterable[Ended]) -> Duration:
+    """How long the creates of a plan take with the manifest's limits, and tasks like those.
 
     The lower bound of the schedule (create rate, slots, longest job), each provider by itself;
     p90 adds the spread of the latencies' sum. Downloads and waiting between looks are not in it.
     """
-    samples = measured(rows)
+    samples = measured(ended)
     p50 = p90 = 0.0
     for provider in plan.providers():
         models = [

@@ -54,19 +54,19 @@ class JobFacts:
     final: float | None
     #: What all attempts came to as the provider says: final, else reserved; None is unknown.
     credits: float | None
-    #: Seconds from the task's start to the provider's word of success; None while not known.
+    #: Seconds from the task's start to its end, as far as a run saw it; None where it did not.
     took: float | None
     #: When the video was on disk, in seconds since the epoch.
     stored_at: float | None
     files: tuple[StoredFile, ...]
 
 
-def job_facts(row: Row, spent: Credits) -> JobFacts:
-    """What the report needs of one row and of its credits over all attempts."""
+def job_facts(row: Row, spent: Credits, took: float | None) -> JobFacts:
+    """What the report needs of one row, of its credits over all attempts, and of its task's time.
+
+    The time is none of the row's own: whether a run watched between them its two dates do not say.
+    """
     attempt = row.attempt or Attempt(number=0)
-    took = None
-    if attempt.submitted_at is not None and attempt.generated_at is not None:
-        took = max(attempt.generated_at - attempt.submitted_at, 0.0)
     said = [text for text in (attempt.error_message, attempt.error_code) if text]
     return JobFacts(
         key=readable(row.key, NAME_MOST),

@@ -65,11 +65,11 @@ def read(ledger: SqliteLedger, folder: Path) -> tuple[Facts, tuple[Trouble, ...]
 
 
 def _jobs(ledger: SqliteLedger) -> Iterator[JobFacts]:
-    rows = iter(ledger.rows())
+    rows, took = iter(ledger.rows()), ledger.took()
     while some := list(islice(rows, _TOGETHER)):
         spent = ledger.credits([row.row for row in some])
         for row in some:
-            yield job_facts(row, spent.get(row.row, Credits()))
+            yield job_facts(row, spent.get(row.row, Credits()), took.get(row.row))
 
 
 def _first_create(ledger: SqliteLedger, spend: Mapping[str, Spend]) -> float | None:

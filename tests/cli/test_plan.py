@@ -223,3 +223,24 @@ def test_a_ledger_that_is_damaged_is_told_and_not_ignored(
     folder.mkdir(parents=True)
     (folder / "ledger.db").write_bytes(b"no database" * 1000)
     assert orchestrate("plan", manifest).code == 7
+
+
+def test_time_is_reckoned_from_what_tasks_took_while_a_run_watched(
+    orchestrate: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text(
+        "version: 1\ncampaign: long\njobs:\n"
+        "  - {id: lamp, model: hailuo-pro, prompt: A lamp, takes: 7}\n"
+    )
+    *made, _ = admit_all(path, tmp_path / "runs" / "long")
+    a_night = 40_000.0
+    with inline(tmp_path / "runs" / "long") as ledger:
+        for row in made:
+            write(ledger, row, "intent", State.SUBMITTING)
+            write(ledger, row, "accepted", State.SUBMITTED, task_id=f"t{row}", submitted_at=1.0)
+            write(
+                ledger, row, "generated", State.GENERATED, generated_at=a_night, note={"took": 20.0}
+            )
+    duration = orchestrate("plan", path, "--json").document["duration"]
+    assert duration == {"p50_s": 20.0, "p90_s": 20.0, "basis": "6 completions in this ledger"}

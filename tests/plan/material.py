@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.catalog.tables import shipped
 from orchestrator.jobs import JobSpec, State
-from orchestrator.ledger.store import Attempt, Row
+from orchestrator.ledger.store import Row
 from orchestrator.manifest.model import Budget, Limits, Manifest
 from orchestrator.plan.fingerprint import make_job
 from orchestrator.plan.plan import make_plan
@@ -54,12 +54,6 @@ def row_of(made, number=1, state=State.STORED, **changes):
         job={"params": dict(made.params)},
     )
     return replace(row, **changes)
-
-
-def completed(made, seconds, number=1):
-    """A stored row whose generation took so many seconds."""
-    attempt = Attempt(1, submitted_at=1000.0, generated_at=1000.0 + seconds)
-    return row_of(made, number, attempt=attempt)
 
 
 def manifest(*jobs, **changes):

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.jobs import State
-from orchestrator.ledger.store import Attempt
+from orchestrator.ledger.store import Ended
 from orchestrator.manifest.model import Limits
 from orchestrator.plan.duration import ASSUMED_MEDIAN, ENOUGH, forecast, measured
-from tests.plan.material import HAILUO, MINIMAX, completed, job, plan, row_of, spec
+from tests.plan.material import HAILUO, MINIMAX, job, plan, row_of, spec
 
 COUNTS = st.integers(1, 120)
 
@@ -21,7 +21,7 @@ def campaign(jobs, model=HAILUO, **limits):
 
 
 def history(seconds, model=HAILUO):
-    return [completed(job(f"old{n}", model), took, n) for n, took in enumerate(seconds)]
+    return [Ended(model.name, {}, took) for took in seconds]
 
 
 def test_nothing_to_run_takes_no_time():
@@ -48,14 +48,8 @@ def test_other_models_latencies_say_nothing_about_this_one():
     assert forecast(campaign(1), history([10.0] * 9, MINIMAX)).p50 > 80
 
 
-def test_only_videos_that_were_made_are_measured():
-    made = job()
-    submitted = row_of(made, 1, State.SUBMITTED, attempt=Attempt(1, submitted_at=1.0))
-    failed = row_of(made, 2, State.FAILED, attempt=Attempt(1, submitted_at=1.0, generated_at=2.0))
-    unsent = row_of(made, 3, State.PLANNED)
-    backwards = row_of(made, 4, attempt=Attempt(1, submitted_at=9.0, generated_at=2.0))
-    assert measured([submitted, failed, unsent]) == {}
-    assert measured([backwards]) == {"rivya/sora-2-pro": [0.001]}
+def test_a_task_that_took_no_time_took_a_little():
+    assert measured([Ended("rivya/sora-2-pro", {}, 0.0)]) == {"rivya/sora-2-pro": [0.001]}
 
 
 def test_the_rate_of_creates_bounds_a_run_of_quick_jobs():

@@ -60,7 +60,10 @@ def store(
     """Bring a row from its create to a video on disk."""
     send(ledger, row, at=at, price=final)
     fields: dict[str, Any] = {} if final is None else {"final": final, "charge": final}
-    write(ledger, row, "generated", State.GENERATED, generated_at=at + 1 + took, **fields)
+    write(
+        ledger, row, "generated", State.GENERATED,
+        generated_at=at + 1 + took, note={"took": took}, **fields,
+    )  # fmt: skip
     file = StoredFile(path, 4_100_000, "ab" * 32, 6.0, 1366, 768)
     write(ledger, row, "stored", State.STORED, stored_at=at + took + 5, files=[file])
 

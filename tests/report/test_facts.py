@@ -110,9 +110,16 @@ def test_without_a_video_there_is_no_makespan():
 def test_a_clock_that_went_back_gives_no_negative_time():
     ledger = ledger_of(*jobs_of(1))
     store(ledger, 1, "videos/a.mp4", took=-500.0)
+    assert facts_of(ledger).timing.makespan == 0.0
+
+
+def test_a_task_that_ended_while_nobody_watched_has_no_time():
+    ledger = ledger_of(*jobs_of(2))
+    store(ledger, 1, "videos/a.mp4", took=60)
+    send(ledger, 2)
+    write(ledger, 2, "generated", State.GENERATED, generated_at=START + 40_000)
     timing = facts_of(ledger).timing
-    assert timing.makespan == 0.0
-    assert timing.fastest.took == 0.0
+    assert (timing.fastest.key, timing.slowest.key) == ("job-0", "job-0")
 
 
 def test_videos_stand_together_by_job_id_and_single_ones_share_a_group():
