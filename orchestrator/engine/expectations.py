@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Tasks that have to have ended before anything is expected of others.
 ENOUGH = 10
 #: How many tasks back the past reaches: each further one counts for one in so many.
-MEMORY = 50
+MEMORY = 70
 #: How far from the mean of the logarithms a single task is believed to be.
 FARTHEST = 2.0
 #: How many times the median time of an earlier task is no longer believed.

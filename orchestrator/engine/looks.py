@@ -2,8 +2,8 @@
 
 A look costs `worth` seconds of delay. The schedule of least cost follows from the last look
 backwards: after each possible look the best next one is known (dynamic programming over a grid of
-ages). For log-normal times of median 90 s and sigma 0.6 a worth of 0.8 gives 7.8 looks a task and
-a mean delay of 5.8 s, a worth of 0.27 gives 12.6 looks and 3.5 s.
+ages). For log-normal times of median 90 s and sigma 0.6 a worth of 0.8 gives 7.6 looks a task and
+a mean delay of 5.9 s, a worth of 0.24 gives 13.5 looks and 3.3 s.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 #: What a look is worth, in seconds of delay: while jobs wait for slots and looks are to spare, and
 #: otherwise.
-EAGER, CALM = 0.27, 0.78
-#: Looks at a task that an eager schedule takes, and what share of the account's looks they may be.
-EAGER_LOOKS, SHARE = 12, 0.95
+EAGER, CALM = 0.24, 0.78
+#: Looks at each task that an eager schedule has to have, and what share of the account's looks
+#: they may be.
+EAGER_LOOKS, SHARE = 12, 0.99
 #: Shortest time between two looks at a task, and longest before the first, in seconds; later ones
 #: may be half of the task's age longer.
 SHORTEST_GAP, PATIENCE = 0.25, 60.0

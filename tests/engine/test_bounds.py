@@ -6,6 +6,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import deque
+from statistics import median
 
 import anyio
 import pytest
@@ -62,10 +63,14 @@ def night(jobs, *, stated=(), ended=None, seed=1, **limit):
 
 @pytest.mark.parametrize("tasks", [20, 32, 100])
 def test_a_limit_of_tasks_is_found_to_a_tenth_and_little_is_refused(tasks):
-    bench, bounds = night(1200, tasks=tasks)
-    assert bounds.in_flight.level == pytest.approx(tasks, rel=0.1)
-    wire = bench.wires[K]
-    assert wire.refused < 0.02 * wire.asked_for
+    found = []
+    for seed in range(3):
+        bench, bounds = night(600, tasks=tasks, seed=seed)
+        found.append(bounds.in_flight.level)
+        wire = bench.wires[K]
+        assert wire.refused < 0.02 * wire.asked_for
+    # A night may end just after a step down.
+    assert median(found) == pytest.approx(tasks, rel=0.1)
 
 
 @pytest.mark.parametrize(("creates", "window"), [(30, 60.0), (120, 60.0), (10, 10.0)])
