@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,9 +56,9 @@ class FetchReference:
 
     async def _once(self, url: str, path: Path, most: int) -> Fault | None:
         size = 0
-        async with self.client.get(url) as incoming, aiofiles.open(path, "wb") as file:
-            async with aclosing(incoming.chunks()) as chunks:
-                async for chunk in chunks:
+        with await self.client.get(url) as incoming:
+            async with aiofiles.open(path, "wb") as file:
+                while chunk := await incoming.chunk():
                     size += len(chunk)
                     if size > most:
                         return Fault(

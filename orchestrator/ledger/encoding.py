@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
@@ -38,8 +38,7 @@ class LoggedEvent:
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEvent:
+class EncodedEvent(NamedTuple):
     """An event on its way into the ledger, its values ready for their columns."""
 
     at: float

@@ -11,8 +11,7 @@ import asyncio
 import email.utils
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,15 +59,22 @@ class Resume:
 
 
 class Incoming:
-    """One reply whose body is on its way."""
+    """One reply whose body is on its way, as a context manager that lets go of it."""
 
-    __slots__ = ("_content", "_idle", "encoding", "etag", "framed", "start", "total")
+    __slots__ = (
+        "_content", "_idle", "_patience", "_progress", "_response",
+        "encoding", "etag", "framed", "start", "total",
+    )  # fmt: skip
 
     def __init__(
         self, response: aiohttp.ClientResponse, start: int, total: int | None, idle: float
     ) -> None:
+        self._response = response
         self._content = response.content
         self._idle = idle
+        #: Seconds left for the next progress, and bytes that came towards it.
+        self._patience = idle
+        self._progress = 0
         #: Where in the object the body begins.
         self.start = start
         #: Length of the whole object; None where the host does not say.
@@ -80,28 +86,38 @@ class Incoming:
         #: A compression that was not asked for, else None.
         self.encoding = encoding if encoding not in ("", "identity") else None
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it arrives. Raises Transient where it is cut off, or too slow to go on."""
+    def __enter__(self) -> Incoming:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._response.release()
+
+    async def chunk(self) -> bytes:
+        """The next bytes of the body, none at its end.
+
+        Raises Transient where it is cut off, or too slow to go on.
+        """
         clock = asyncio.get_running_loop().time
-        patience, progress = self._idle, 0
-        while True:
-            began = clock()
-            try:
-                # What has come already needs no watch over how long it takes.
-                chunk = self._content.read_nowait()
-                if not chunk and not self._content.at_eof():
-                    async with asyncio.timeout(patience):
-                        chunk = await self._content.readany()
-            except (aiohttp.ClientError, OSError) as error:
-                raise Transient(_reason(error)) from None
-            if not chunk:
-                return
-            progress += len(chunk)
-            if progress >= LEAST_PROGRESS:
-                patience, progress = self._idle, 0
-            else:
-                patience -= clock() - began
-            yield chunk
+        began = clock()
+        try:
+            # What has come already needs no watch over how long it takes.
+            chunk = self._content.read_nowait()
+            if not chunk and not self._content.at_eof():
+                async with asyncio.timeout(self._patience):
+                    chunk = await self._content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise Transient(_reason(error)) from None
+        self._progress += len(chunk)
+        if self._progress >= LEAST_PROGRESS:
+            self._patience, self._progress = self._idle, 0
+        else:
+            self._patience -= clock() - began
+        return chunk
 
 
 class Downloads:
@@ -142,9 +158,8 @@ class Downloads:
     ) -> None:
         await self._session.close()
 
-    @asynccontextmanager
-    async def get(self, url: str, *, resume: Resume | None = None) -> AsyncIterator[Incoming]:
-        """Ask for an object, or for the rest of it.
+    async def get(self, url: str, *, resume: Resume | None = None) -> Incoming:
+        """Ask for an object, or for the rest of it; the caller lets go of what comes.
 
         Raises Expired, Transient, Invalid (a URL or an address that is refused) or RangeRefused.
         A host that ignores `resume` sends everything: `Incoming.start` is 0 then.
@@ -155,9 +170,10 @@ class Downloads:
             headers["If-Range"] = resume.etag
         response = await self._follow(url, headers)
         try:
-            yield _incoming(response, resume, self._idle)
-        finally:
+            return _incoming(response, resume, self._idle)
+        except BaseException:
             response.release()
+            raise
 
     async def _follow(self, url: str, headers: dict[str, str]) -> aiohttp.ClientResponse:
         """The reply at the end of the redirects, each of which is judged before it is followed."""

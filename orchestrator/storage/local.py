@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import aclosing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -141,7 +140,7 @@ class LocalStorage:
         if resume is not None:
             # Before the request: what arrives while nobody reads is lost when the rest is cut off.
             await part.begin(resume.offset, resume.etag, resume.total)
-        async with client.get(url, resume=resume) as incoming:
+        with await client.get(url, resume=resume) as incoming:
             if resume is None or incoming.start == 0:
                 await part.begin(0, incoming.etag, incoming.total)
             try:
@@ -163,15 +162,14 @@ class LocalStorage:
         """
         if (incoming.total or 0) > self._byte_cap:
             raise NotMedia(f"it is larger than {self._byte_cap} bytes")
-        async with aclosing(incoming.chunks()) as chunks:
-            async for chunk in chunks:
-                full = part.add(chunk)
-                if part.size > self._byte_cap:
-                    raise NotMedia(f"it is larger than {self._byte_cap} bytes")
-                if full and incoming.encoding:
-                    break
-                if full:
-                    await part.spill()
+        while chunk := await incoming.chunk():
+            full = part.add(chunk)
+            if part.size > self._byte_cap:
+                raise NotMedia(f"it is larger than {self._byte_cap} bytes")
+            if full and incoming.encoding:
+                break
+            if full:
+                await part.spill()
         if incoming.encoding:
             raise NotMedia(f"it is compressed ({incoming.encoding}), which was not asked for")
         if incoming.total is not None and part.size != incoming.total:

@@ -120,7 +120,7 @@ CHANGED = "- {on: download, nth: 2, do: changed}"
 
 
 def test_an_object_that_changed_between_two_tries_is_never_spliced(place, monkeypatch):
-    def video(_params, _task_id, _prompt, _index, edition):
+    def video(_params, _task_id, _prompt, _index, edition, **_options):
         return boxes.mp4(bytes([edition]) * 15_000)
 
     monkeypatch.setattr(media, "video", video)
