@@ -192,6 +192,8 @@ def _agreed(
             f" this ledger: {one.task_id or one.reply}",
             "warning",
         )
+    if is_new and next(iter(ledger.rows()), None) is None:
+        return ledger, plan
     plan = make_plan(manifest, call.catalog, ledger.rows(), call.selection)
     if not is_new:
         _agree(call, plan)

@@ -78,6 +78,17 @@ class OpenAttempt:
         return f"{self.provider}/{self.model}"
 
 
+def is_new(attempt: OpenAttempt) -> bool:
+    """Whether creating this job starts an attempt that the ledger does not count yet."""
+    return attempt.number == 0 or attempt.state is not State.PLANNED
+
+
+def unsent(row: int, position: int, job: Job) -> OpenAttempt:
+    """The open attempt of a row of which nothing was sent."""
+    name, model = job.provider, job.model
+    return OpenAttempt(row, job.key, name, model, State.PLANNED, position, job.estimate, job)
+
+
 def reopened(row: Row, job: Job | None = None) -> OpenAttempt:
     """The open attempt of a row as the ledger has it."""
     attempt = row.attempt

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from orchestrator.engine.account import open_account
-from orchestrator.engine.arrange import former_rows, rename_files
+from orchestrator.engine.arrange import former_rows, misnamed, rename_files
 from orchestrator.engine.collect import Collector
 from orchestrator.engine.recovery import Recovery
 from orchestrator.engine.settle import Settler
@@ -115,9 +115,9 @@ class Campaign:
 
     def _sum_up(self) -> None:
         """Say what the exit code rests on: selected jobs, and all that needs a decision."""
-        selected = {entry.job.spec.identity for entry in self._plan.entries if entry.selected}
         tally, ledger = self._run.tally, self._run.ledger
         if tally.counts[State.FAILED] or tally.counts[State.QUARANTINED]:
+            selected = {entry.job.spec.identity for entry in self._plan.entries if entry.selected}
             tally.in_trouble = any(
                 row.state in (State.FAILED, State.QUARANTINED) and row.identity in selected
                 for row in ledger.rows(current=True)
@@ -150,29 +150,33 @@ class Campaign:
                 await self._run.idle()
             either.cancel_scope.cancel()
 
-    def _admit(self) -> list[Row]:
+    def _admit(self) -> Sequence[int]:
         """Make the manifest's jobs the ledger's current rows, and count where all rows stand."""
-        run = self._run
         admissions = [
             Admission(entry.job, entry.row.row if entry.row else None)
             for entry in self._plan.entries
         ]
-        run.ledger.admit(admissions)
-        run.tally.counts.update(run.ledger.counts())
-        keys = frozenset(entry.job.key for entry in self._plan.entries)
-        rows = list(run.ledger.rows())
-        run.former.update(former_rows(rows, keys))
-        return rows
+        numbers = self._run.ledger.admit(admissions)
+        self._run.tally.counts.update(self._run.ledger.counts())
+        return numbers
 
     async def _resume(self) -> None:
         """Take up every row where it stands: what is paid first, then what is to be created."""
-        rows = self._admit()
-        current = [row for row in rows if row.position is not None]
-        if await rename_files(self._run, self._store, current):
-            rows = list(self._run.ledger.rows())
+        numbers = self._admit()
+        await rename_files(self._run, self._store, self._out_of_place())
         recovery = Recovery(self._run, self._store, self._stages)
-        entries = {entry.job.spec.identity: entry for entry in self._plan.entries}
-        await recovery.take_up(rows, entries)
+        await recovery.take_up(self._plan.entries, numbers)
+
+    def _out_of_place(self) -> list[Row]:
+        """The manifest's rows whose files have names of others; those others are noted."""
+        keys = frozenset(entry.job.key for entry in self._plan.entries)
+        found = []
+        for row in self._run.ledger.begun():
+            if row.position is None:
+                self._run.former.update(former_rows((row,), keys))
+            elif misnamed(row):
+                found.append(row)
+        return found
 
 
 def _stages(run: Run, store: Store, access: Access) -> Stages:

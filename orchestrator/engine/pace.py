@@ -36,15 +36,18 @@ class Pace:
     """One account's looks."""
 
     def __init__(
-        self, expectations: Expectations, limits: Limits, clock: Clock, watched: Sized
+        self,
+        expectations: Expectations,
+        limits: Limits,
+        clock: Clock,
+        watched: Sized,
+        waiting: Sized,
     ) -> None:
         self._expectations = expectations
         self._limits = limits
         self._clock = clock
-        #: The account's watched tasks.
-        self._watched = watched
-        #: Set from outside: jobs wait to be created.
-        self.jobs_wait = False
+        #: The account's watched tasks, and its jobs that wait to be created.
+        self._watched, self._waiting = watched, waiting
         self._schedules: dict[tuple[str, float], tuple[int, tuple[float, ...]]] = {}
         self._new = 0
         self._wary = 0
@@ -133,4 +136,4 @@ class Pace:
     def _is_eager(self, spread: Spread) -> bool:
         """Whether a delay keeps others waiting, and the account's looks suffice for more."""
         needed = len(self._watched) * EAGER_LOOKS / spread.expected
-        return self.jobs_wait and needed <= self._limits.polls_per_second * SHARE
+        return bool(self._waiting) and needed <= self._limits.polls_per_second * SHARE

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.account import is_new
-from orchestrator.engine.attempt import reopened
+from orchestrator.engine.attempt import is_new, reopened
 from orchestrator.engine.settle import quarantine_shared
 from orchestrator.engine.sidecar import describer
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
@@ -17,12 +15,13 @@ from orchestrator.jobs import State
 from orchestrator.storage.outcomes import Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from orchestrator.engine.attempt import OpenAttempt
     from orchestrator.engine.campaign import Stages
     from orchestrator.engine.collect import Store
     from orchestrator.engine.run import Run
+    from orchestrator.jobs import Job
     from orchestrator.ledger.store import Row
     from orchestrator.plan.plan import Entry
 
@@ -47,50 +46,79 @@ class Recovery:
         #: New attempts that were let through so far, in the manifest's order.
         self._creates = 0
 
-    async def take_up(self, rows: Sequence[Row], entries: Mapping[str, Entry]) -> None:
-        """Take up every row. `entries` holds the manifest's jobs, by identity."""
+    async def take_up(self, entries: Sequence[Entry], numbers: Sequence[int]) -> None:
+        """Take up every row: the manifest's jobs in order, then what it no longer holds.
+
+        `entries` are the manifest's jobs and `numbers` their rows. The ledger tells only of those
+        of which something was sent, a few at a time: a manifest may hold a hundred thousand.
+        """
         self._seed_meters()
-        shared = Counter(
-            (row.provider, row.attempt.task_id) for row in rows if row.attempt is not None
-        )
-        for row in rows:
-            if row.state is State.STORED:
-                await self._write_lost_sidecars(row)
-            if row.provider not in self._stages:
-                continue
-            entry = entries.get(row.identity) if row.position is not None else None
-            attempt = reopened(row, entry.job if entry else None)
-            attempt.selected = entry is not None and entry.selected
-            if attempt.task_id is not None:
-                account = self._stages[row.provider].account
-                account.holders.setdefault(attempt.task_id, attempt.row)
-            if attempt.task_id is not None and shared[row.provider, attempt.task_id] > 1:
+        shared = self._run.ledger.shared_tasks()
+        begun = iter(self._run.ledger.begun())
+        row = next(begun, None)
+        for place, (entry, number) in enumerate(zip(entries, numbers, strict=True)):
+            if row is not None and row.position == place:
+                await self._take_up_begun(row, entry, shared)
+                row = next(begun, None)
+            elif entry.to_run and entry.job.provider in self._stages:
+                self._create_unsent(number, place, entry.job)
+        while row is not None:
+            assert row.position is None, "a row of the manifest was passed over"
+            await self._take_up_begun(row, None, shared)
+            row = next(begun, None)
+
+    async def _take_up_begun(
+        self, row: Row, entry: Entry | None, shared: Container[tuple[str, str]]
+    ) -> None:
+        """Take up a row of which something was sent; `entry` is its job in the manifest."""
+        if row.state is State.STORED:
+            await self._write_lost_sidecars(row)
+        if row.provider not in self._stages:
+            return
+        attempt = reopened(row, entry.job if entry else None)
+        attempt.selected = entry is not None and entry.selected
+        if attempt.task_id is not None:
+            account = self._stages[row.provider].account
+            account.holders.setdefault(attempt.task_id, attempt.row)
+            if (row.provider, attempt.task_id) in shared:
                 if row.state in (State.SUBMITTED, State.GENERATED):
                     await quarantine_shared(self._run, attempt)
                 if row.state in UNSETTLED:
-                    continue
-            if entry is not None and entry.to_run and row.state in CREATABLE:
-                self._create(attempt)
-            else:
-                await self._take_up(row, attempt)
+                    return
+        if entry is not None and entry.to_run and row.state in CREATABLE:
+            self._create(attempt)
+        else:
+            await self._take_up(row, attempt)
+
+    def _create_unsent(self, row: int, place: int, job: Job) -> None:
+        """Have a job created of which nothing was sent yet, unless a cap leaves it planned."""
+        if self._may_create(job.provider, job.key, job.estimate, counts=True):
+            self._run.opened()
+            self._stages[job.provider].account.waiting.add_unsent(row, place, job)
 
     def _create(self, attempt: OpenAttempt) -> None:
-        """Have a job created, unless a cap leaves it planned.
+        """Have a job created once more, unless a cap leaves it as it is."""
+        counts = is_new(attempt)
+        if self._may_create(attempt.provider, attempt.key, attempt.estimate, counts=counts):
+            self._run.opened()
+            self._stages[attempt.provider].account.enqueue(attempt)
+
+    def _may_create(self, provider: str, key: str, estimate: float | None, *, counts: bool) -> bool:
+        """Whether no cap leaves a job planned.
 
         Its price may be unknown, or the jobs before it take all creates that are allowed.
         """
-        self._creates += is_new(attempt)
+        self._creates += counts
         most = self._run.budget.caps.jobs
         if most is not None and self._run.budget.attempts + self._creates > most:
             self._run.tally.because(Reason.BUDGET, f"the cap of {most} creates is reached")
-            return
-        if self._run.budget.caps_unpriced(attempt.provider, attempt.estimate):
+            return False
+        if self._run.budget.caps_unpriced(provider, estimate):
             self._run.tally.because(
-                Reason.BUDGET, f"{attempt.key} stays planned: its price is not known under a cap"
+                Reason.BUDGET, f"{key} stays planned: its price is not known under a cap"
             )
-            return
-        self._run.opened()
-        self._stages[attempt.provider].account.enqueue(attempt)
+            return False
+        return True
 
     async def _take_up(self, row: Row, attempt: OpenAttempt) -> None:
         stages = self._stages[row.provider]

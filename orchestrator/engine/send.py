@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.account import is_new
+from orchestrator.engine.attempt import is_new
 from orchestrator.engine.evidence import raw_reply
 from orchestrator.jobs import State
 from orchestrator.providers.base import CreateOutcome, Fault, Request, Unclear

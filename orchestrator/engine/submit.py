@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from orchestrator.engine.account import Wait, is_new
+from orchestrator.engine.attempt import is_new
 from orchestrator.engine.evidence import kept_reply
 from orchestrator.engine.passage import Passage
 from orchestrator.engine.send import Sender, Unsent
 from orchestrator.engine.tally import Reason
+from orchestrator.engine.waiting import Wait
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.providers.base import (
@@ -62,9 +63,9 @@ class Submitter:
     async def run(self) -> None:
         """Start creates as slots, budget and pauses allow, until cancelled."""
         while True:
-            choice = self._account.choose()
+            choice = self._account.waiting.choose()
             if isinstance(choice, Wait):
-                await self._account.woken(choice)
+                await self._account.waiting.woken(choice)
                 self._call_back()
             else:
                 self._reserve(choice)

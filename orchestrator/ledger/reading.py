@@ -34,10 +34,10 @@ _ROW = f"""
 """  # noqa: S608 - the names are this package's own
 _JOB_COLUMNS = 12
 
-_CURRENT = (
-    f"{_ROW} WHERE position IS NOT NULL AND (position, jobs.row) > (?, ?)"
-    f" ORDER BY position, jobs.row LIMIT {PAGE}"
-)
+_HELD = f"{_ROW} WHERE position IS NOT NULL AND (position, jobs.row) > (?, ?)"
+_IN_ORDER = f"ORDER BY position, jobs.row LIMIT {PAGE}"
+_CURRENT = f"{_HELD} {_IN_ORDER}"
+_BEGUN = f"{_HELD} AND (jobs.attempts > 0 OR jobs.state <> 'planned') {_IN_ORDER}"
 _FORMER = f"{_ROW} WHERE position IS NULL AND jobs.row > ? ORDER BY jobs.row LIMIT {PAGE}"
 _UNDECIDED = f"{_ROW} WHERE needs_decision ORDER BY position IS NULL, position, jobs.row"
 
@@ -80,12 +80,24 @@ class Queries:
 
     def rows(self, *, current: bool = False) -> Iterator[Row]:
         """All rows, those of the manifest first and in its order; `current` leaves others out."""
+        yield from self._current(_CURRENT)
+        if not current:
+            yield from self._former()
+
+    def begun(self) -> Iterator[Row]:
+        """All rows but those of the manifest of which nothing was sent, in the order of `rows`."""
+        yield from self._current(_BEGUN)
+        yield from self._former()
+
+    def _current(self, statement: str) -> Iterator[Row]:
         after = (-1, -1)
-        while page := self._decode(self.fetch(_CURRENT, after)):
+        while page := self._decode(self.fetch(statement, after)):
             yield from page
             after = (page[-1].position or 0, page[-1].row)
+
+    def _former(self) -> Iterator[Row]:
         last = -1
-        while not current and (page := self._decode(self.fetch(_FORMER, (last,)))):
+        while page := self._decode(self.fetch(_FORMER, (last,))):
             yield from page
             last = page[-1].row
 
@@ -189,6 +201,15 @@ class Queries:
             (task_id, provider),
         )
         return [row for (row,) in found]
+
+    def shared_tasks(self) -> frozenset[tuple[str, str]]:
+        """Providers and ids of the tasks that the latest attempts of several rows hold."""
+        found = self.fetch(
+            "SELECT provider, task_id FROM jobs JOIN attempts"
+            " ON attempts.row = jobs.row AND attempts.number = jobs.attempts"
+            " WHERE task_id IS NOT NULL GROUP BY provider, task_id HAVING count(*) > 1"
+        )
+        return frozenset((provider, task_id) for provider, task_id in found)
 
     def uploads(self, provider: str) -> Iterator[UploadRecord]:
         """What was uploaded to this account."""

@@ -193,6 +193,9 @@ class Ledger(Protocol):
     def rows(self, *, current: bool = False) -> Iterable[Row]:
         """All rows, those of the manifest first and in its order; `current` leaves others out."""
 
+    def begun(self) -> Iterable[Row]:
+        """All rows but those of the manifest of which nothing was sent, in the order of `rows`."""
+
     def row(self, row: int) -> Row:
         """One row, as it stands now."""
 
@@ -204,6 +207,9 @@ class Ledger(Protocol):
 
     def holders(self, provider: str, task_id: str) -> Sequence[int]:
         """The rows that hold this task id: more than one means trouble."""
+
+    def shared_tasks(self) -> frozenset[tuple[str, str]]:
+        """Providers and ids of the tasks that the latest attempts of several rows hold."""
 
     def attempts(self, row: int) -> Sequence[Attempt]:
         """All attempts of one row, oldest first."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.jobs import Job, JobSpec
     from orchestrator.ledger.store import Row
     from orchestrator.manifest.model import Manifest
+    from orchestrator.plan.matching import Known
 
 #: Class of the error of a job that a person gave up.
 ABANDONED = "abandoned"
@@ -29,7 +30,7 @@ class Entry:
     """One job of the manifest, where it stands, and whether this call would create it."""
 
     job: Job
-    row: Row | None
+    row: Known | None
     state: State
     #: `--select` and `--limit` allow it.
     selected: bool
@@ -79,18 +80,16 @@ class Plan:
         return {"total": len(selected), **{place: words[place] for place in places}}
 
 
-def _is_due(row: Row | None, state: State, *, again: bool) -> bool:
+def _is_due(row: Known | None, state: State, *, again: bool) -> bool:
     """Whether a create is due: the first, after a failure, or because a person said so."""
     if row is not None and row.resubmit:
         return True
     return state is State.PLANNED or (again and state is State.FAILED)
 
 
-def _is_given_up(row: Row | None) -> bool:
+def _is_given_up(row: Known | None) -> bool:
     """Whether a person let a job go with `resolve --abandon`, and nothing was sent since."""
-    if row is None or row.attempt is None or row.state is not State.FAILED:
-        return False
-    return row.attempt.error_class == ABANDONED
+    return row is not None and row.state is State.FAILED and row.error_class == ABANDONED
 
 
 def _is_passed_over(selection: Selection, spec: JobSpec, state: State) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import anyio
 import pytest
 
@@ -304,6 +306,20 @@ def test_what_a_person_sends_again_is_a_new_attempt_with_a_new_key():
     assert [found.number for found in attempts] == [1, 2]
     assert attempts[0].idempotency_key != attempts[1].idempotency_key
     assert charged(bench, K) == 57.0 * 2, "the unknown create goes on counting"
+
+
+def test_jobs_that_were_begun_and_jobs_that_were_not_share_the_caps_in_the_manifests_order():
+    bench = Bench(now=DAY)
+    jobs = [spec(n) for n in (1, 2, 3, 4)]
+    bench.admit(manifest(jobs))
+    bench.intend(key="job2")
+    bench.put("returned", State.PLANNED, key="job2", charge=0.0)
+    assert bench.run(manifest(jobs, caps=Caps(jobs=3))).exit_code() == 5
+    assert [bench.row(job.key).state for job in jobs] == [State.STORED] * 3 + [State.PLANNED]
+    assert bench.row("job2").attempt.number == 1
+    assert [json.loads(body)["prompt"] for body in bench.wires[K].bodies()] == [
+        job.prompt for job in jobs[:3]
+    ]
 
 
 def test_what_a_person_sends_again_is_not_ambiguous():

@@ -213,6 +213,31 @@ def test_the_rows_that_share_a_task_id_are_found_by_provider(ledger: SqliteLedge
     assert ledger.holders("rivya", "same") == list(rows[:2])
     assert ledger.holders("acedatacloud", "same") == [rows[2]]
     assert ledger.holders("rivya", "other") == []
+    assert ledger.shared_tasks() == {("rivya", "same")}
+
+
+def test_a_task_that_only_earlier_attempts_share_is_not_shared(ledger: SqliteLedger) -> None:
+    for row in admit(ledger, "a", "b"):
+        write(ledger, row, "intent", State.SUBMITTING)
+        write(ledger, row, "accepted", State.SUBMITTED, task_id="same")
+    write(ledger, row, "failed", State.FAILED)
+    write(ledger, row, "intent", State.SUBMITTING, new_attempt=True)
+    assert ledger.shared_tasks() == frozenset()
+
+
+def test_rows_of_which_nothing_was_sent_are_not_begun(ledger: SqliteLedger) -> None:
+    rows = admit(ledger, *(f"job-{number:04d}" for number in range(1203)))
+    for row in rows[::2]:
+        walk(ledger, row, State.SUBMITTING)
+    assert [row.row for row in ledger.begun()] == rows[::2]
+    admit(ledger, "new")
+    assert [row.row for row in ledger.begun()] == rows[::2]
+
+
+def test_a_create_that_was_given_back_was_begun(ledger: SqliteLedger, row: int) -> None:
+    walk(ledger, row, State.SUBMITTING)
+    write(ledger, row, "returned", State.PLANNED)
+    assert [(found.row, found.state) for found in ledger.begun()] == [(row, State.PLANNED)]
 
 
 def test_spend_sums_every_attempt_of_each_provider(ledger: SqliteLedger) -> None:
