@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 IN_FLIGHT = 64
 
+#: Sent to the API alone: the store of the videos refuses requests that carry a key.
+KEY = {"Authorization": "Bearer bench"}
+
 
 async def one(session: aiohttp.ClientSession, base: str, number: int, folder: Path) -> None:
     """Create, look until it is done, download."""
@@ -28,11 +31,11 @@ async def one(session: aiohttp.ClientSession, base: str, number: int, folder: Pa
         "prompt": f"Number {number}",
         "params": {"prompt_optimizer": "false"},
     }
-    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    headers = {**KEY, "Idempotency-Key": str(uuid.uuid4())}
     async with session.post(f"{base}/api/v1/generations", json=body, headers=headers) as reply:
         task = (await reply.json())["id"]
     while True:
-        async with session.get(f"{base}/api/v1/generations/{task}") as reply:
+        async with session.get(f"{base}/api/v1/generations/{task}", headers=KEY) as reply:
             document = await reply.json()
         if document["status"] == "succeeded":
             break
@@ -55,9 +58,12 @@ async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
 async def timed(
     works: Callable[[aiohttp.ClientSession], Iterable[Coroutine[object, object, None]]],
 ) -> dict[str, float]:
-    """Seconds by the clock and of processor time for all of these, at once in one session."""
+    """Seconds by the clock and of processor time for all of these, at once in one session.
+
+    Raises aiohttp.ClientResponseError where a request is refused.
+    """
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), headers={"Authorization": "Bearer bench"}
+        connector=aiohttp.TCPConnector(limit=0), raise_for_status=True
     ) as session:
         began, used = time.perf_counter(), time.process_time()
         await asyncio.gather(*works(session))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import anyio
 
+from benchmarks.memory import peak, resident
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli.access import Key
 from orchestrator.cli.session import DISK_THREADS, calm_collector
@@ -44,12 +44,6 @@ jobs:
     prompt: "Number {{n}}"
     rows: bench.csv
 """
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
 
 
 async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
@@ -83,7 +77,7 @@ async def measure(base: str, jobs: int, folder: Path) -> dict[str, float]:
                 "seconds": time.perf_counter() - began,
                 "cpu": time.process_time() - used,
                 "loaded": loaded,
-                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "peak": peak(),
             }
     assert tally.exit_code() == 0, tally
     return taken

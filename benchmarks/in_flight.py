@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from benchmarks.engine import resident
+from benchmarks.memory import peak, resident
+from benchmarks.throughput import served
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli.access import Key
 from orchestrator.cli.session import DISK_THREADS, calm_collector
@@ -44,7 +44,7 @@ from orchestrator.providers.origins import Origin
 from orchestrator.storage.local import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from orchestrator.engine.account import Transport
     from orchestrator.plan.plan import Plan
@@ -68,22 +68,6 @@ jobs:
 NO_LOOKS = ", poll_after: 5h, poll_every: 5h"
 #: Seconds from the last create until the measurement begins, at most as long as that lasts.
 SETTLING = 3.0
-
-
-@contextmanager
-def sandbox(folder: Path, provider: str) -> Iterator[str]:
-    """A sandbox whose tasks never end; the provider's base URL."""
-    faults = folder / "faults.yaml"
-    faults.write_text(FAULTS)
-    command = [sys.executable, "-m", "orchestrator", "sandbox", "--faults", str(faults)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, text=True
-    ) as served:
-        try:
-            assert served.stdout is not None
-            yield json.loads(served.stdout.readline())[provider]
-        finally:
-            served.terminate()
 
 
 @dataclass(slots=True)
@@ -128,7 +112,7 @@ async def watched(
     taken = {
         "created_in": created,
         "resident": resident(),
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak": peak(),
         "cores": (time.process_time() - used) / passed,
         "looks_a_second": (counting.asked - asked) / passed,
     }
@@ -182,21 +166,21 @@ def both(options: argparse.Namespace) -> dict[str, float | str]:
     """What the tasks in flight take: between looks, and with those of the default limits."""
     with (
         tempfile.TemporaryDirectory(dir=options.folder) as name,
-        sandbox(Path(name), options.provider) as base,
+        served(Path(name), FAULTS) as urls,
     ):
+        base = urls[options.provider]
         quiet = apart(base, options, Path(name, "quiet"), looks=False)
         looking = apart(base, options, Path(name, "looking"), looks=True)
-    loaded, most, peak = (
+    loaded, most, highest = (
         max(quiet[what], looking[what]) for what in ("loaded", "resident", "peak")
     )
-    peak = max(most, peak)  # the kernel counts the two in different ways
     return {
         "provider": options.provider,
         "tasks": options.tasks,
         "seconds": options.seconds,
         "loaded_bytes": loaded,
         "resident_bytes": most,
-        "peak_bytes": peak,
+        "peak_bytes": highest,
         "bytes_a_task": round((most - loaded) / options.tasks),
         "cores_between_looks": round(quiet["cores"], 4),
         "cores_with_looks": round(looking["cores"], 4),

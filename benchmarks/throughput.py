@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -25,26 +26,39 @@ AT_ONCE = "pace: 0\nvideo_bytes: {}\n"
 
 
 @contextmanager
-def sandbox(folder: Path, video_bytes: int = 0) -> Iterator[str]:
-    """A sandbox without latencies, its videos at least so large; its base URL for Rivya."""
-    faults = folder / "faults.yaml"
-    faults.write_text(AT_ONCE.format(video_bytes))
-    command = [sys.executable, "-m", "orchestrator", "sandbox", "--faults", str(faults)]
+def served(folder: Path, faults: str) -> Iterator[dict[str, str]]:
+    """A sandbox with these faults, in a process of its own; its base URLs by provider."""
+    path = folder / "faults.yaml"
+    path.write_text(faults)
+    command = [sys.executable, "-m", "orchestrator", "sandbox", "--faults", str(path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, text=True
-    ) as served:
+    ) as serving:
         try:
-            assert served.stdout is not None
-            yield json.loads(served.stdout.readline())["rivya"]
+            assert serving.stdout is not None
+            urls: dict[str, str] = json.loads(serving.stdout.readline())
+            yield urls
         finally:
-            served.terminate()
+            serving.terminate()
+
+
+@contextmanager
+def sandbox(folder: Path, video_bytes: int = 0) -> Iterator[str]:
+    """A sandbox without latencies, its videos at least so large; its base URL for Rivya."""
+    with served(folder, AT_ONCE.format(video_bytes)) as urls:
+        yield urls["rivya"]
 
 
 def measure(what: str, base: str, jobs: int, folder: Path) -> dict[str, float]:
-    """One measurement in a process of its own: `seconds` and `cpu` for all jobs."""
+    """One measurement in a process of its own: `seconds` and `cpu` for all jobs.
+
+    What the measurement before left to be written goes to disk first, so that nobody's sync waits
+    for another's bytes.
+    """
     folder.mkdir()
+    os.sync()
     command = [sys.executable, "-m", f"benchmarks.{what}", base, str(jobs), str(folder)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     taken: dict[str, float] = json.loads(done.stdout)
     return taken
 
