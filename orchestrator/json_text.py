@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import orjson
-
 
 def to_json(value: Any, *, indented: bool = False) -> str:  # noqa: ANN401 - whatever JSON can hold
     """The value as JSON; in ASCII where a text holds lone surrogates, so that they stay.
 
     Raises TypeError for what JSON cannot hold. A float that is not finite becomes null.
     """
+    # What only reads a ledger does without it.
+    import orjson
+
     try:
         return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indented else None).decode()
     except orjson.JSONEncodeError:

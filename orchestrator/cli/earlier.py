@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.reading import ReadableLedger
     from orchestrator.ledger.store import Ended
 
 #: How many run folders are looked into, the latest first, and how many tasks are taken from each.
 FOLDERS, TASKS = 8, 500
 
 
-def ended_tasks(ledger: SqliteLedger, folder: Path, provider: str, origin: str) -> list[Ended]:
+def ended_tasks(ledger: ReadableLedger, folder: Path, provider: str, origin: str) -> list[Ended]:
     """Tasks that ended, of this run folder and those beside it, the latest last.
 
     Only runs at the same origin count: the sandbox says nothing of the real service. A folder
     that cannot be read tells nothing.
     """
-    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.ledger.reading import read_ledger
 
     found = list(reversed(ledger.ended(provider, TASKS)))
     for other in _beside(folder):
@@ -37,10 +37,10 @@ def ended_tasks(ledger: SqliteLedger, folder: Path, provider: str, origin: str) 
 
 
 def found_bounds(
-    ledger: SqliteLedger, folder: Path, provider: str, origin: str
+    ledger: ReadableLedger, folder: Path, provider: str, origin: str
 ) -> Mapping[str, Any]:
     """The bounds that the latest run at the same origin found, this folder's before others'."""
-    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.ledger.reading import read_ledger
 
     said = ledger.meta(f"bounds.{provider}")
     for other in () if said else _beside(folder):

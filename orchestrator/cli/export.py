@@ -16,7 +16,7 @@ from orchestrator.errors import DiskError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.reading import ReadableLedger
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -51,7 +51,7 @@ def export(run: Path, run_dir: Path | None, sandbox: bool, formats: str, out: Pa
     pip install 'overnight-orchestrator[parquet]'.
     """
     from orchestrator.cli.output import say
-    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.ledger.reading import read_ledger
 
     wanted = _wanted(formats)
     target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)
@@ -90,7 +90,7 @@ def _places(wanted: Sequence[str], out: Path | None, folder: Path) -> Iterator[t
         yield name, where / f"results.{name}"
 
 
-def _write(ledger: SqliteLedger, name: str, path: Path) -> None:
+def _write(ledger: ReadableLedger, name: str, path: Path) -> None:
     from orchestrator.ledger import export as ledger_export
 
     writers: Mapping[str, Callable[[Path, Iterable[Mapping[str, Any]]], None]] = {
@@ -101,7 +101,7 @@ def _write(ledger: SqliteLedger, name: str, path: Path) -> None:
     writers[name](path, ledger_export.results(ledger))
 
 
-def _print(ledger: SqliteLedger, name: str) -> None:
+def _print(ledger: ReadableLedger, name: str) -> None:
     from orchestrator.cli.output import write_text
     from orchestrator.ledger.export import FIELDS, cell, results
 

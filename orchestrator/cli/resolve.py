@@ -83,7 +83,7 @@ def _check_count(decision: Decision, jobs: Sequence[str], *, all_jobs: bool) -> 
 def _list(target: Target, jobs: Sequence[str]) -> None:
     from orchestrator.cli.decisions import commands, find, names, reason
     from orchestrator.cli.output import say, say_prose, tell
-    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.ledger.reading import read_ledger
 
     with read_ledger(target.folder) as ledger:
         waiting = ledger.undecided()
@@ -104,7 +104,8 @@ async def _decide(
     """Write one decision on every job asked for, or on none."""
     from orchestrator.cli.decisions import find
     from orchestrator.cli.output import tell
-    from orchestrator.ledger.sqlite import open_ledger, read_ledger
+    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite import open_ledger
 
     with read_ledger(target.folder) as reading:
         campaign = reading.campaign

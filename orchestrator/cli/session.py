@@ -37,8 +37,9 @@ from orchestrator.engine.tally import PENDING, Reason, Tally
 from orchestrator.errors import DiskError, OrchestratorError, StorageError, UsageError
 from orchestrator.ledger.export import results, write_csv, write_jsonl
 from orchestrator.ledger.opening import LEDGER_FILE, refuse_lost
+from orchestrator.ledger.reading import read_ledger
 from orchestrator.ledger.rescue import RESCUE_FILE
-from orchestrator.ledger.sqlite import open_ledger, read_ledger
+from orchestrator.ledger.sqlite import open_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.document import check_drift
 from orchestrator.plan.plan import make_plan

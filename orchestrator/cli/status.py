@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.cli.options import Target
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.reading import ReadableLedger
     from orchestrator.manifest.model import Manifest
 
 
@@ -32,7 +32,7 @@ def status(run: Path, run_dir: Path | None, sandbox: bool, as_json: bool) -> Non
     RUN is a manifest or a run folder. Works while a run is going on, and changes nothing.
     """
     from orchestrator.cli.output import print_json
-    from orchestrator.ledger.sqlite import read_ledger
+    from orchestrator.ledger.reading import read_ledger
 
     target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)
     with read_ledger(target.folder) as ledger:
@@ -43,7 +43,7 @@ def status(run: Path, run_dir: Path | None, sandbox: bool, as_json: bool) -> Non
             _print_status(document, target)
 
 
-def status_document(ledger: SqliteLedger, folder: Path, typed: str) -> dict[str, Any]:
+def status_document(ledger: ReadableLedger, folder: Path, typed: str) -> dict[str, Any]:
     """What `status --json` and `run --json` print.
 
     `typed` is `RUN` and its options, quoted for a shell, as the commands of `needs_decision` name
@@ -101,7 +101,7 @@ def _beginning(campaign: str, folder: Path) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "campaign": campaign, "run_dir": str(folder)}
 
 
-def elapsed(ledger: SqliteLedger) -> float:
+def elapsed(ledger: ReadableLedger) -> float:
     """Seconds from the ledger's first event to its last; 0 where nothing happened yet."""
     found = ledger.fetch(
         "SELECT at FROM (SELECT at FROM events ORDER BY seq LIMIT 1)"

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.store import Ledger, Row
+    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.store import Row
 
 #: The fields of one result, in the order in which they are written.
 FIELDS: tuple[str, ...] = (
@@ -45,7 +46,7 @@ _TOGETHER = 500
 _FORMULA = re.compile(r"[\s\x00-\x1f]*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
-def results(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def results(ledger: ReadableLedger) -> Iterator[dict[str, Any]]:
     """One document for each current row, in the manifest's order, then for each former row.
 
     Credits are sums over all attempts, None where nothing is known; the rest is the latest

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.encoding import ATTEMPT_COLUMNS, decode_attempt, decode_event
-from orchestrator.ledger.opening import NEXT_STEP, is_damage
+from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, connect_for_reading, is_damage
 from orchestrator.ledger.store import Credits, Ended, Row, Spend, StoredFile, UploadRecord
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
 
     from orchestrator.ledger.encoding import LoggedEvent
     from orchestrator.ledger.store import Attempt
@@ -51,12 +54,40 @@ _SPEND = """
 """
 
 
-class Queries:
+def read_ledger(folder: Path) -> ReadableLedger:
+    """The ledger of a run folder for reading only; a run may be writing it meanwhile.
+
+    Raises LedgerError where there is none.
+    """
+    return ReadableLedger(connect_for_reading(folder / LEDGER_FILE))
+
+
+class ReadableLedger:
     """The reading half of a ledger, over one connection that several threads may share."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: threading.Lock) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._lock = lock
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def campaign(self) -> str:
+        """The campaign that was last opened here."""
+        return self.meta("campaign") or ""
 
     def fetch(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query, as they stand after the latest commit.

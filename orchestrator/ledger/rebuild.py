@@ -21,10 +21,11 @@ from orchestrator.ledger.folders import sync_file, sync_folder
 from orchestrator.ledger.keeping import BESIDE, keep_copy, kept_copies
 from orchestrator.ledger.lock import RunLock
 from orchestrator.ledger.opening import LEDGER_FILE, examine, forgotten, was_left_open
+from orchestrator.ledger.reading import read_ledger
 from orchestrator.ledger.recall import ended_in_order, is_there, recall
 from orchestrator.ledger.remains import note_rebuild, tells_of_creates
 from orchestrator.ledger.salvage import Meaning, Salvage, salvage
-from orchestrator.ledger.sqlite import open_draft, read_ledger
+from orchestrator.ledger.sqlite import open_draft
 from orchestrator.ledger.store import Admission, Row
 from orchestrator.ledger.verdict import Facts, attempts_of, history, unsent
 

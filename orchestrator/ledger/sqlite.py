@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack, suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerError, UsageError
@@ -22,7 +20,7 @@ from orchestrator.ledger.opening import (
     connect_in_memory,
     connect_to_new,
 )
-from orchestrator.ledger.reading import Queries
+from orchestrator.ledger.reading import ReadableLedger
 from orchestrator.ledger.store import Event
 from orchestrator.ledger.writer import InlineWriter, ThreadWriter
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from orchestrator.ledger.rescue import Rescued
     from orchestrator.ledger.store import Admission, UploadRecord
@@ -98,42 +95,27 @@ def open_draft(path: Path, clock: Callable[[], float]) -> SqliteLedger:
     return SqliteLedger(connection, InlineWriter(connection), clock=clock)
 
 
-def read_ledger(folder: Path) -> SqliteLedger:
-    """The ledger of a run folder for reading only; a run may be writing it meanwhile.
-
-    Raises LedgerError where there is none.
-    """
-    return SqliteLedger(connect_for_reading(folder / LEDGER_FILE), None, clock=time.time)
-
-
-class SqliteLedger(Queries):
-    """A ledger over one reading connection and, unless it is for reading only, one writer."""
+class SqliteLedger(ReadableLedger):
+    """A ledger over one reading connection and one writer."""
 
     def __init__(
         self,
         reading: sqlite3.Connection,
-        writer: Writer | None,
+        writer: Writer,
         *,
         clock: Callable[[], float],
         lock: RunLock | None = None,
         folder: Path | None = None,
     ) -> None:
-        super().__init__(reading, threading.Lock())
-        self._write = writer
-        self._applier = Applier()
-        if writer is not None:
-            writer.pending = self._applier
+        super().__init__(reading)
+        self._writer = writer
+        self._applier = writer.pending = Applier()
         self._clock = clock
         self._run_lock = lock
         #: The run folder of a ledger that is open for writing on disk.
         self._folder = folder
         #: Answers in the emergency file that belong to no attempt of this ledger.
         self.unplaced: Sequence[Rescued] = ()
-
-    @cached_property
-    def campaign(self) -> str:
-        """The campaign that was last opened here."""
-        return self.meta("campaign") or ""
 
     def remember(self, name: str, value: str) -> None:
         """Keep one of the ledger's own facts, such as `campaign`."""
@@ -230,25 +212,11 @@ class SqliteLedger(Queries):
     def close(self) -> None:
         """Write what is queued and let go of the file."""
         try:
-            if self._write is None:
-                self._connection.close()
-            else:
-                self._write.close(self._connection)
+            self._writer.close(self._connection)
             self._give_back_room()
         finally:
             if self._run_lock is not None:
                 self._run_lock.release()
-
-    def __enter__(self) -> SqliteLedger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _give_back_room(self) -> None:
         """Remove the emergency file where nothing had to be rescued."""
@@ -256,12 +224,6 @@ class SqliteLedger(Queries):
             with suppress(OSError):
                 if not rescue.holds_anything(self._folder):
                     rescue.clear(self._folder)
-
-    @property
-    def _writer(self) -> Writer:
-        if self._write is None:
-            raise LedgerError("this ledger is open for reading only: please report this defect")
-        return self._write
 
 
 def _bind(connection: sqlite3.Connection, provider: str, origin: str) -> None:

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.jobs import State
 
 if TYPE_CHECKING:
-    from orchestrator.ledger.store import Ledger, Row
+    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.store import Row
 
 #: All tables count in credits.
 _UNIT = "credits"
 
 
-def counts(ledger: Ledger) -> dict[State, int]:
+def counts(ledger: ReadableLedger) -> dict[State, int]:
     """How many of the manifest's current jobs are in each state; every state is there."""
     found = ledger.counts()
     return {state: found.get(state, 0) for state in State}
 
 
-def cost(ledger: Ledger) -> list[dict[str, Any]]:
+def cost(ledger: ReadableLedger) -> list[dict[str, Any]]:
     """What each provider's attempts were expected to cost, and did, over the folder's whole life.
 
     `{"provider", "unit", "estimated", "reserved", "final"}`; an amount of which nothing is known
@@ -37,6 +38,6 @@ def cost(ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def undecided(ledger: Ledger) -> list[Row]:
+def undecided(ledger: ReadableLedger) -> list[Row]:
     """Rows that wait for a person: creates of unknown outcome, and tasks that were given up."""
     return list(ledger.undecided())

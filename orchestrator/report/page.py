@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.reading import ReadableLedger
     from orchestrator.ledger.store import Spend
     from orchestrator.report.facts import Facts
     from orchestrator.report.troubles import Trouble
@@ -37,7 +37,7 @@ FRAMES_MOST = 48
 _TOGETHER = 500
 
 
-def write_report(ledger: SqliteLedger, folder: Path, *, now: datetime | None = None) -> Path:
+def write_report(ledger: ReadableLedger, folder: Path, *, now: datetime | None = None) -> Path:
     """Write a run folder's report, whole or not at all, and return its path.
 
     `now` is the time that the page says it was written at. Raises DiskError.
@@ -56,7 +56,7 @@ def write_report(ledger: SqliteLedger, folder: Path, *, now: datetime | None = N
     return path
 
 
-def read(ledger: SqliteLedger, folder: Path) -> tuple[Facts, tuple[Trouble, ...]]:
+def read(ledger: ReadableLedger, folder: Path) -> tuple[Facts, tuple[Trouble, ...]]:
     """What the report of a run folder says, read from its ledger."""
     jobs = list(_jobs(ledger))
     spend = ledger.spend()
@@ -64,7 +64,7 @@ def read(ledger: SqliteLedger, folder: Path) -> tuple[Facts, tuple[Trouble, ...]
     return facts, troubles(jobs, folder)
 
 
-def _jobs(ledger: SqliteLedger) -> Iterator[JobFacts]:
+def _jobs(ledger: ReadableLedger) -> Iterator[JobFacts]:
     rows, took = iter(ledger.rows()), ledger.took()
     while some := list(islice(rows, _TOGETHER)):
         spent = ledger.credits([row.row for row in some])
@@ -72,7 +72,7 @@ def _jobs(ledger: SqliteLedger) -> Iterator[JobFacts]:
             yield job_facts(row, spent.get(row.row, Credits()), took.get(row.row))
 
 
-def _first_create(ledger: SqliteLedger, spend: Mapping[str, Spend]) -> float | None:
+def _first_create(ledger: ReadableLedger, spend: Mapping[str, Spend]) -> float | None:
     """When the first create left, in seconds since the epoch."""
     firsts = [sent[0] for provider in spend if (sent := ledger.creates(provider, 0.0))]
     return min(firsts, default=None)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Outcome
 
 #: What `--help` must not wait for.
-HEAVY = ("aiohttp", "jsonschema", "rich", "yaml", "anyio", "sqlite3", "jinja2", "structlog")
+HEAVY = ("aiohttp", "jsonschema", "rich", "yaml", "anyio", "sqlite3", "jinja2", "orjson", "asyncio")
 
 STORY = [
     "init", "validate", "plan", "run", "status", "resolve", "rebuild", "report", "export", "verify",
@@ -265,3 +265,12 @@ def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
     found = python(code)
     assert found.returncode == 128 + signal.SIGINT
     assert "Traceback" not in found.stderr
+
+
+def test_who_only_reads_a_ledger_waits_for_no_event_loop() -> None:
+    code = (
+        "import orchestrator.cli.status, orchestrator.ledger.reading, sys\n"
+        "print([name for name in ('asyncio', 'orjson', 'aiohttp', 'yaml') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

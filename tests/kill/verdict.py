@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.jobs import State
 from orchestrator.ledger.fold import fold
-from orchestrator.ledger.sqlite import read_ledger
+from orchestrator.ledger.reading import read_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,7 +12,8 @@ from orchestrator.jobs import State
 from orchestrator.ledger import migrations
 from orchestrator.ledger.fold import fold
 from orchestrator.ledger.migrations import MIGRATIONS, back_up, upgrade, version_of
-from orchestrator.ledger.sqlite import open_ledger, read_ledger
+from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite import open_ledger
 from orchestrator.ledger.store import Event
 from tests.ledger.material import admit, in_memory, walk
 

@@ -12,7 +12,8 @@ from orchestrator.errors import LedgerCorrupt, LedgerError, LedgerNewer
 from orchestrator.jobs import State
 from orchestrator.ledger import opening
 from orchestrator.ledger.keeping import kept_copies
-from orchestrator.ledger.sqlite import open_ledger, read_ledger
+from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite import open_ledger
 from tests.ledger.material import admit, inline, walk, write
 
 if TYPE_CHECKING:

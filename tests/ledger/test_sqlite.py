@@ -7,7 +7,8 @@ import pytest
 
 from orchestrator.errors import LedgerError, UsageError
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import open_ledger, read_ledger
+from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite import open_ledger
 from orchestrator.ledger.store import (
     Admission,
     Attempt,
@@ -347,8 +348,8 @@ async def test_status_reads_while_a_run_writes(tmp_path: Path) -> None:
 
 def test_a_ledger_open_for_reading_takes_no_writes(tmp_path: Path) -> None:
     inline(tmp_path).close()
-    with read_ledger(tmp_path) as reader, pytest.raises(LedgerError, match="for reading only"):
-        reader.bind_origin("rivya", "https://rivya.ai")
+    with read_ledger(tmp_path) as reader, pytest.raises(LedgerError, match="readonly"):
+        reader.fetch("INSERT INTO meta VALUES ('campaign', 'winter')")
 
 
 def test_a_renamed_campaign_is_remembered(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ async def test_many_producers_share_commits_and_wake_ups(
     wake = loop.call_soon_threadsafe
     with open_ledger(tmp_path, campaign="spring") as ledger:
         rows = admit(ledger, *(f"job-{number}" for number in range(640)))
-        ledger._write._connection.set_trace_callback(
+        ledger._writer._connection.set_trace_callback(
             lambda statement: commits.append(statement) if statement == "COMMIT" else None
         )
         monkeypatch.setattr(
