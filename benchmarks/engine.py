@@ -37,7 +37,7 @@ version: 1
 campaign: bench
 limits:
   rivya: {in_flight: 64, creates_per_minute: 1000000, polls_per_second: 100000, poll_after: 0s,
-          poll_every: 10ms, downloads: 64}
+          poll_every: 10ms, downloads: 32}
 jobs:
   - id: bench
     model: hailuo-pro

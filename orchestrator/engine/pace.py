@@ -64,8 +64,8 @@ class Pace:
     def first(self, attempt: OpenAttempt) -> float:
         """Seconds until the first look at a new task."""
         soon = self._limits.poll_after
-        ages = self._ages(attempt)
-        if not ages or "poll_after" in self._limits.stated:
+        ages = () if "poll_after" in self._limits.stated else self._ages(attempt)
+        if not ages:
             return soon
         self._new += 1
         self._wary = max(0, self._wary - 1)

@@ -136,10 +136,12 @@ class Transport:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_note_headers)
         trace.on_request_chunk_sent.append(_note_chunk)
+        kept = aiohttp.TCPConnector(limit=0)
         # A connection of its own for each create: on one kept alive, a reset cannot be told from
         # the server having closed it long before. With a key that does not matter.
-        self._once = _session(aiohttp.TCPConnector(force_close=not self._reuse, limit=0), [trace])
-        self._kept = _session(aiohttp.TCPConnector(limit=0), [])
+        once = kept if self._reuse else aiohttp.TCPConnector(force_close=True, limit=0)
+        self._once = _session(once, [trace])
+        self._kept = _session(kept, [])
         return self
 
     async def __aexit__(
