@@ -119,7 +119,9 @@ def _digest(params: str, task_id: str, prompt: str) -> str:
     return hashlib.sha256(video(json.loads(params), task_id, prompt, 0, 0)).hexdigest()
 
 
-def video(params: Mapping[str, Any], task_id: str, prompt: str, index: int, edition: int) -> bytes:
+def video(
+    params: Mapping[str, Any], task_id: str, prompt: str, index: int, edition: int, **_options: int
+) -> bytes:
     """A generation's video, made as long as its prompt says."""
     content = _plain_video(params, task_id, prompt, index, edition)
     wanted = PADDING.search(prompt)
