@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.json_text import to_json
+from orchestrator.ledger.store import Event
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 #: Lone surrogates and integers of any size among them.
 VALUES = st.recursive(
@@ -38,7 +43,13 @@ def test_a_lone_surrogate_is_escaped():
     assert to_json({"a": "é\ud800"}) == '{"a": "\\u00e9\\ud800"}'
 
 
-@pytest.mark.parametrize("value", [{1, 2}, b"bytes", object()])
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", object(), EPOCH, Event(1, "stored")])
 def test_what_json_cannot_hold_is_refused(value):
     with pytest.raises(TypeError):
         to_json(value)
+
+
+def test_a_float_that_is_not_finite_is_never_written_as_such():
+    assert to_json([math.nan, math.inf]) == "[null,null]"
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json([math.nan, "\ud800"])

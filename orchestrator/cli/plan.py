@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Exit code where the budget does not allow what is still to run.
 DOES_NOT_FIT = 5
 
-#: From how many of each provider's latest tasks a plan learns how long the next ones take.
+#: From how many of each model's latest tasks a plan learns how long the next ones take.
 TASKS = 500
 
 
@@ -117,7 +117,7 @@ def look(manifest: Manifest, catalog: Catalog, folder: Path, selection: Selectio
         refuse_lost(folder / LEDGER_FILE)
         return Outlook(make_plan(manifest, catalog, (), selection), (), {}, 0)
     with read_ledger(folder) as ledger:
-        made = make_plan(manifest, catalog, list(ledger.rows()), selection)
+        made = make_plan(manifest, catalog, ledger.rows(), selection)
         ended = [one for name in made.providers() for one in ledger.ended(name, TASKS)]
         return Outlook(made, ended, ledger.spend(), ledger.attempts_made())
 

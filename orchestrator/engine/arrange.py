@@ -10,7 +10,7 @@ from orchestrator.errors import DiskError
 from orchestrator.storage.outcomes import Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from orchestrator.engine.run import Run
     from orchestrator.ledger.store import Row, StoredFile
@@ -53,22 +53,20 @@ def misnamed(row: Row) -> bool:
     return any(number and _NUMBER.fullmatch(number) is None for number in numbers)
 
 
-async def rename_files(run: Run, store: Renames, rows: Iterable[Row]) -> bool:
-    """Give the files of renamed jobs their new names; true where there were any.
+async def rename_files(run: Run, store: Renames, renamed: Sequence[Row]) -> None:
+    """Give the files of renamed jobs their new names; `renamed` are rows that are `misnamed`.
 
     Names are swapped through a third one, so that two jobs may trade keys. Each step is safe to
     do again: after a crash the next run finds the file under either name.
     """
-    waiting = [row for row in rows if misnamed(row)]
-    for row in waiting:
+    for row in renamed:
         await _rename(run, store, row, [f"{file.path}.moving" for file in row.files])
-    for row in waiting:
+    for row in renamed:
         former = run.former.pop(row.key, None)
         if former is not None:
             await set_aside(run, store, former)
         moved = run.ledger.row(row.row)
         await _rename(run, store, moved, [_name(row, number) for number in range(len(row.files))])
-    return bool(waiting)
 
 
 async def set_aside(run: Run, store: Renames, former: Row) -> None:

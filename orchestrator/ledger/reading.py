@@ -187,22 +187,28 @@ class ReadableLedger:
         return [sent for (sent,) in found]
 
     def ended(self, provider: str, most: int) -> Sequence[Ended]:
-        """The latest tasks of this provider of which it is known how long they took, oldest first.
+        """The latest tasks of each model of this provider whose times are known, oldest first.
 
-        A run notes that with the event `generated` (see `engine.pace`).
+        A run notes the time with the event `generated` (see `engine.pace`).
         """
-        found = self.fetch(
-            "SELECT jobs.model, json_extract(job, '$.params'), json_extract(data, '$.note.took')"
-            " FROM events JOIN jobs ON jobs.row = events.row"
-            " WHERE kind = 'generated' AND provider = ?"
-            " AND json_type(data, '$.note.took') IN ('real', 'integer')"
-            " AND json_type(job, '$.params') = 'object'"
-            " ORDER BY seq DESC LIMIT ?",
-            (provider, most),
-        )
+        models = self.fetch("SELECT DISTINCT model FROM jobs WHERE provider = ?", (provider,))
+        found = [
+            one
+            for (model,) in models
+            for one in self.fetch(
+                "SELECT seq, jobs.model, json_extract(job, '$.params'),"
+                " json_extract(data, '$.note.took')"
+                " FROM events JOIN jobs ON jobs.row = events.row"
+                " WHERE kind = 'generated' AND provider = ? AND model = ?"
+                " AND json_type(data, '$.note.took') IN ('real', 'integer')"
+                " AND json_type(job, '$.params') = 'object'"
+                " ORDER BY seq DESC LIMIT ?",
+                (provider, model, most),
+            )
+        ]
         return [
             Ended(f"{provider}/{model}", json.loads(params), seconds)
-            for model, params, seconds in reversed(found)
+            for _, model, params, seconds in sorted(found)
         ]
 
     def took(self) -> Mapping[int, float]:
@@ -285,7 +291,7 @@ class ReadableLedger:
 class Described(Mapping[str, Any]):
     """What a row says of its job: JSON that is read where somebody asks for it.
 
-    A run holds the rows of all its jobs at once when it begins, and asks hardly any.
+    A run passes over the rows of all its jobs when it begins, and asks hardly any.
     Raises LedgerCorrupt, when it is read, where it is no JSON object.
     """
 

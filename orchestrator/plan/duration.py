@@ -81,7 +81,7 @@ def forecast(plan: Plan, ended: Iterable[Ended]) -> Duration:
             p50, p90 = max(p50, low), max(p90, high)
     known = sum(len(found) for found in samples.values() if len(found) >= ENOUGH)
     basis = (
-        f"{known} completions in this ledger"
+        f"the latest {known} completions in this ledger"
         if known
         else f"assumed: half of all videos within {ASSUMED_MEDIAN:.0f} s, 95 % within 240 s"
     )

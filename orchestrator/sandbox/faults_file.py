@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 PROVIDERS = ("rivya", "acedatacloud")
+#: Largest video that the sandbox makes: each is made anew for each request, in memory.
+MOST_VIDEO_BYTES = 1024**3
 LIMITS = ("in_flight", "creates_per_minute", "polls_per_second", "retry_after")
 
 
@@ -52,7 +54,7 @@ def _faults(loaded: object) -> Faults:
         {
             "seed": whole,
             "pace": number,
-            "video_bytes": whole,
+            "video_bytes": _video_bytes,
             "balance": lambda value: _read(value, dict.fromkeys(PROVIDERS, number)),
             "limits": lambda value: _read(value, dict.fromkeys(PROVIDERS, _limits)),
             "faults": _rules,
@@ -104,6 +106,13 @@ def _action(name: str, value: Mapping[str, Any]) -> Fault:
 
 def _limits(value: object) -> Mapping[str, float]:
     return _read(value, dict.fromkeys(LIMITS, number))
+
+
+def _video_bytes(value: object) -> int:
+    read = whole(value)
+    if not 0 <= read <= MOST_VIDEO_BYTES:
+        raise ValueError(f"must lie between 0 and {MOST_VIDEO_BYTES}")
+    return read
 
 
 def _chance(value: object) -> float:

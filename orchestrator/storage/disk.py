@@ -57,16 +57,19 @@ class _Piece:
         """
         try:
             if self._steps is None:
-                self.value = self.work(*self.arguments)
-                if not isinstance(self.value, Generator):
-                    return None
-                self._steps = self.value
+                self._steps = _steps(self.work, self.arguments)
             return next(self._steps) if failure is None else self._steps.throw(failure)
         except StopIteration as end:
             self.value = end.value
         except Exception as error:  # noqa: BLE001 - it belongs to the one who waits for it
             self.error = error
         return None
+
+
+def _steps(work: Callable[..., Any], arguments: tuple[object, ...]) -> Syncing[Any]:
+    """The work as one that yields what is to be synced, whether it has anything to sync or not."""
+    value = work(*arguments)
+    return (yield from value) if isinstance(value, Generator) else value
 
 
 class Disk:

@@ -225,6 +225,10 @@ def test_a_ledger_that_is_damaged_is_told_and_not_ignored(
     assert orchestrate("plan", manifest).code == 7
 
 
+#: What a plan says that six tasks told it.
+BASIS = "the latest 6 completions in this ledger"
+
+
 def test_time_is_reckoned_from_what_tasks_took_while_a_run_watched(
     orchestrate: Callable[..., Outcome], tmp_path: Path
 ) -> None:
@@ -243,4 +247,25 @@ def test_time_is_reckoned_from_what_tasks_took_while_a_run_watched(
                 ledger, row, "generated", State.GENERATED, generated_at=a_night, note={"took": 20.0}
             )
     duration = orchestrate("plan", path, "--json").document["duration"]
-    assert duration == {"p50_s": 20.0, "p90_s": 20.0, "basis": "6 completions in this ledger"}
+    assert duration == {"p50_s": 20.0, "p90_s": 20.0, "basis": BASIS}
+
+
+def test_a_model_that_ran_long_ago_is_reckoned_by_its_own_times(
+    orchestrate: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.cli.plan.TASKS", 6)
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "version: 1\ncampaign: two\njobs:\n"
+        "  - {id: slow, model: sora-2-pro, prompt: A lamp, takes: 7}\n"
+        "  - {id: quick, model: hailuo-pro, prompt: A lamp, takes: 9}\n"
+    )
+    _, *made = admit_all(path, tmp_path / "runs" / "two")
+    with inline(tmp_path / "runs" / "two") as ledger:
+        for row, took in zip(made, [600.0] * 6 + [20.0] * 9, strict=True):
+            write(ledger, row, "intent", State.SUBMITTING)
+            write(ledger, row, "accepted", State.SUBMITTED, task_id=f"t{row}", submitted_at=1.0)
+            write(ledger, row, "generated", State.GENERATED, generated_at=2.0, note={"took": took})
+    duration = orchestrate("plan", path, "--json").document["duration"]
+    assert duration["p50_s"] == 600.0
+    assert duration["basis"] == "the latest 12 completions in this ledger"

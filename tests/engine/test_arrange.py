@@ -92,7 +92,8 @@ class Folder:
                 rows = list(self.bench.ledger.rows())
                 keys = frozenset(found.key for found in rows if found.position is not None)
                 account.run.former.update(former_rows(rows, keys))
-                await rename_files(account.run, self.store, self.bench.ledger.rows(current=True))
+                renamed = [row for row in rows if row.position is not None and misnamed(row)]
+                await rename_files(account.run, self.store, renamed)
                 for key in former:
                     await set_aside(account.run, self.store, account.run.former.pop(key))
 

@@ -75,11 +75,12 @@ async def test_what_a_lost_ledger_is_made_again_from_is_in_the_file_at_once(tmp_
     path = tmp_path / "run.log"
     with path.open("a") as stream:
         journal = Journal(stream, CLOCK)
-        journal.note("other")
-        journal.note(event)
-        for _ in range(3):
-            await anyio.lowlevel.checkpoint()
-        assert len(path.read_text().splitlines()) == 2
+        for lines in (2, 4):
+            journal.note("other")
+            journal.note(event)
+            for _ in range(3):
+                await anyio.lowlevel.checkpoint()
+            assert len(path.read_text().splitlines()) == lines
 
 
 async def test_a_log_that_is_closed_meanwhile_is_left_alone(tmp_path):

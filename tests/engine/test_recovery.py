@@ -555,3 +555,28 @@ def test_a_disk_that_does_not_take_it_is_told_and_hinders_nothing_else(monkeypat
     tally = bench.run(manifest([spec(1), spec(2, N)]))
     assert tally.exit_code() == 7
     assert bench.row("job2").state is State.STORED
+
+
+def test_a_task_id_that_two_rows_of_another_provider_share_says_nothing_of_this_one():
+    bench = Bench(now=DAY)
+    jobs = manifest([spec(1, N), spec(2, N), spec(3, K)])
+    bench.admit(jobs)
+    for key, name in (("job1", N), ("job2", N), ("job3", K)):
+        bench.intend(name, key=key)
+        bench.put("accepted", State.SUBMITTED, key=key, task_id="told", submitted_at=bench.wall())
+    bench.wires[K].views = {"told": [document(K, "told", "succeeded")]}
+    bench.run(jobs)
+    assert bench.states()["job3"] is State.STORED
+    assert bench.states()["job1"] is bench.states()["job2"] is State.QUARANTINED
+
+
+def test_a_task_of_an_earlier_run_that_a_new_create_is_given_is_of_nobody_for_certain():
+    bench = Bench(now=DAY)
+    jobs = manifest([spec(1), spec(2)])
+    bench.admit(jobs)
+    bench.intend(key="job1")
+    bench.put("accepted", State.SUBMITTED, key="job1", task_id="told", submitted_at=bench.wall())
+    bench.wires[K].creates.append(made(K, "told"))
+    bench.wires[K].views = {"told": [document(K, "told", "open")] * 5}
+    bench.run(jobs, within=DAY)
+    assert set(bench.states().values()) == {State.QUARANTINED}

@@ -264,3 +264,40 @@ def test_a_model_without_jobs_does_not_shorten_the_wait_for_another():
         return account.waiting.choose()
 
     assert with_account(work, N) == Wait(300.0)
+
+
+def add_unsent(account, *jobs):
+    for job in jobs:
+        account.run.opened()
+        account.waiting.add_unsent(*job)
+
+
+def test_what_was_never_sent_counts_with_its_retries_against_a_cap():
+    async def work(account):
+        for model, seconds in (("hailuo-pro", 60.0), ("sora-2-pro", 180.0)):
+            account.pace.remember([Ended(f"{K}/{model}", {}, seconds)] * 12)
+        add_unsent(account, planned(1, retries=2), planned(2, retries=2))
+        add_unsent(account, planned(3, model="sora-2-pro"))
+        return chosen(account, 1)
+
+    assert with_account(work, caps=Caps(jobs=14)) == [3]
+    assert with_account(work, caps=Caps(jobs=13)) == [1], "the manifest's order decides"
+
+
+def test_what_is_dropped_waits_no_more():
+    async def work(account):
+        add_unsent(account, planned(1), planned(2))
+        assert len(account.waiting) == 2
+        account.run.stop(Reason.STOPPED, "enough")
+        account.waiting.choose()
+        return len(account.waiting)
+
+    assert with_account(work) == 0
+
+
+def test_an_attempt_knows_its_jobs_place_in_the_manifest():
+    async def work(account):
+        add_unsent(account, planned(1), planned(2))
+        return [account.waiting.choose().position for _ in range(2)]
+
+    assert with_account(work) == [1, 2]

@@ -41,7 +41,7 @@ def test_measured_latencies_replace_the_assumed_one_from_the_fifth_on():
     assert forecast(campaign(1), few) == forecast(campaign(1), [])
     duration = forecast(campaign(1), enough)
     assert (duration.p50, duration.p90) == (10.0, 10.0)
-    assert duration.basis == "5 completions in this ledger"
+    assert duration.basis == "the latest 5 completions in this ledger"
 
 
 def test_other_models_latencies_say_nothing_about_this_one():

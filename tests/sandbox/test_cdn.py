@@ -171,3 +171,9 @@ async def test_a_body_can_go_on_and_on(serving):
         _, url = await made(client)
         async with client.session.get(url) as reply:
             assert len(await reply.content.readexactly(1_000_000)) == 1_000_000
+
+
+async def test_a_video_is_as_large_as_the_faults_file_wants(serving):
+    async with serving(faults="video_bytes: 65536", pace=0) as client:
+        _, url = await made(client)
+        assert len((await client.ask("GET", url)).body) == 65536

@@ -179,3 +179,22 @@ async def test_a_file_that_cannot_be_synced_fails_alone_and_is_gone(tmp_path, mo
     assert [type(outcome) for outcome in outcomes] == [list, OSError, list]
     assert seen == ["a", "b"]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a", "b"]
+
+
+async def test_work_that_breaks_off_is_no_success():
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await Disk().do(lambda: next(iter(())))
+
+
+async def test_no_file_stays_open(tmp_path, monkeypatch):
+    def sync(descriptors):
+        return [OSError("no") if place % 2 else None for place, _ in enumerate(descriptors)]
+
+    monkeypatch.setattr(disk_module, "sync_files", sync)
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208 - not all of them can be looked at
+    disk = Disk()
+    await asyncio.gather(
+        *(disk.do(writing, tmp_path / str(number)) for number in range(20)), return_exceptions=True
+    )
+    paths.write_new(tmp_path / "whole", b"video")
+    assert len(os.listdir("/dev/fd")) <= before + HANDS  # noqa: PTH208

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 
 import pytest
 
 from orchestrator.errors import DiskError, UsageError
+from orchestrator.storage import disk
 from orchestrator.storage.local import LocalStorage
 from orchestrator.storage.outcomes import Taken, Transient
+from orchestrator.storage.paths import sync_files
 from tests.storage.fetched import TARGET, fetch, files
 from tests.storage.host import raw
 
@@ -26,6 +29,23 @@ async def test_a_video_is_stored_with_its_hash_and_what_it_says_of_itself(
     assert stored.sha256 == hashlib.sha256(data).hexdigest()
     assert (stored.duration_s, stored.width, stored.height) == (3.0, 640, 360)
     assert files(run_folder) == [TARGET]
+
+
+async def test_videos_that_come_together_are_synced_together(
+    storage, host, client, small, monkeypatch
+):
+    host.data = small
+    together = []
+
+    def sync(descriptors):
+        together.append(len(descriptors))
+        return sync_files(descriptors)
+
+    monkeypatch.setattr(disk, "sync_files", sync)
+    names = [f"videos/grid/{number}.mp4" for number in range(8)]
+    await asyncio.gather(*(fetch(storage, host, client, name, name) for name in names))
+    assert sum(together) == 8
+    assert len(together) < 8
 
 
 async def test_the_url_goes_out_as_it_is_written_and_nothing_secret_beside_it(
