@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.ledger.reading import ReadableLedger
     from orchestrator.ledger.store import Ended
 
-#: How many run folders are looked into, the latest first, and how many tasks of each
-#: model are taken from each.
+#: How many run folders are looked into, the latest first, and how many of each model's latest tasks
+#: are taken from each.
 FOLDERS, TASKS = 8, 500
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli import catalogue, options
+from orchestrator.cli.earlier import TASKS
 from orchestrator.errors import DiskError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 #: Exit code where the budget does not allow what is still to run.
 DOES_NOT_FIT = 5
-
-#: From how many of each model's latest tasks a plan learns how long the next ones take.
-TASKS = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from orchestrator.errors import DiskError
 from orchestrator.storage.outcomes import Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.engine.run import Run
     from orchestrator.ledger.store import Row, StoredFile
@@ -35,15 +35,13 @@ class Renames(Protocol):
         """Whether the file is there with its size."""
 
 
-def former_rows(rows: Iterable[Row], keys: frozenset[str]) -> dict[str, Row]:
-    """Rows that are no longer current whose files stand where a current key's belong."""
-    return {
-        row.key: row
-        for row in rows
-        if row.position is None
+def is_in_the_way(row: Row, keys: frozenset[str]) -> bool:
+    """Whether a row is no longer current and its files stand where a current key's belong."""
+    return (
+        row.position is None
         and row.key in keys
         and any(not file.path.startswith(SUPERSEDED) for file in row.files)
-    }
+    )
 
 
 def misnamed(row: Row) -> bool:

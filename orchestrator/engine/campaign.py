@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from orchestrator.engine.account import open_account
-from orchestrator.engine.arrange import former_rows, misnamed, rename_files
+from orchestrator.engine.arrange import is_in_the_way, misnamed, rename_files
 from orchestrator.engine.collect import Collector
 from orchestrator.engine.recovery import Recovery
 from orchestrator.engine.settle import Settler
@@ -172,9 +172,9 @@ class Campaign:
         keys = frozenset(entry.job.key for entry in self._plan.entries)
         found = []
         for row in self._run.ledger.begun():
-            if row.position is None:
-                self._run.former.update(former_rows((row,), keys))
-            elif misnamed(row):
+            if is_in_the_way(row, keys):
+                self._run.former[row.key] = row
+            elif row.position is not None and misnamed(row):
                 found.append(row)
         return found
 

@@ -84,7 +84,8 @@ def sync_files(descriptors: Sequence[int]) -> list[OSError | None]:
     """Make the bytes of open files durable; what went wrong with each.
 
     Writing begins for all before any is waited for: a journalling file system then makes all of
-    them durable in one step of its journal, in a third of the time that one after the other takes.
+    them durable in one step of its journal, in a third to a half of the time that one after
+    the other takes.
     """
     if len(descriptors) > 1 and hasattr(os, "posix_fadvise"):
         for descriptor in descriptors:

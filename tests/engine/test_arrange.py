@@ -7,7 +7,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from orchestrator.engine.arrange import SUPERSEDED, former_rows, misnamed, rename_files, set_aside
+from orchestrator.engine.arrange import SUPERSEDED, is_in_the_way, misnamed, rename_files, set_aside
 from orchestrator.jobs import State
 from orchestrator.ledger.store import Attempt, Row, StoredFile
 from orchestrator.storage.local import LocalStorage
@@ -53,7 +53,7 @@ def test_files_of_former_rows_are_in_the_way_where_their_key_is_a_current_one():
         row("d", f"{SUPERSEDED}d.ffffffff.mp4", position=None),
         row("e", position=None),
     ]
-    assert set(former_rows(rows, frozenset("abde"))) == {"b"}
+    assert [row.key for row in rows if is_in_the_way(row, frozenset("abde"))] == ["b"]
 
 
 # --- on a real disk -----------------------------------------------------------------------------
@@ -91,7 +91,8 @@ class Folder:
             async with account_of(ledger=self.bench.ledger) as account:
                 rows = list(self.bench.ledger.rows())
                 keys = frozenset(found.key for found in rows if found.position is not None)
-                account.run.former.update(former_rows(rows, keys))
+                found = {row.key: row for row in rows if is_in_the_way(row, keys)}
+                account.run.former.update(found)
                 renamed = [row for row in rows if row.position is not None and misnamed(row)]
                 await rename_files(account.run, self.store, renamed)
                 for key in former:

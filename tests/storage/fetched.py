@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from orchestrator.storage.outcomes import Transient
+from tests.storage.host import raw
 
 TARGET = "videos/grid/cup.mp4"
 
@@ -33,3 +34,14 @@ async def appearance(folder, pattern):
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"{pattern} never came")
+
+
+def stalling(data, waiting):
+    """A host that sends the beginning of a large video and no more until `waiting` is set."""
+
+    async def stall(writer):
+        writer.write(raw(data, ETag='"v1"')[:2_500_000])
+        await writer.drain()
+        await waiting.wait()
+
+    return stall

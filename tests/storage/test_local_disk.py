@@ -10,8 +10,7 @@ import pytest
 
 from orchestrator.errors import DiskError
 from orchestrator.storage.outcomes import NoRoom, Taken
-from tests.storage.fetched import TARGET, fetch, fetch_until_stored, files
-from tests.storage.host import raw
+from tests.storage.fetched import TARGET, fetch, fetch_until_stored, files, stalling
 
 
 async def test_a_full_disk_keeps_the_part_and_the_download_goes_on_later(
@@ -96,13 +95,7 @@ async def test_a_cancelled_download_leaves_no_open_file_and_goes_on_later(
     moment, storage, host, client, run_folder, large
 ):
     waiting = asyncio.Event()
-
-    async def stall(writer):
-        writer.write(raw(large, ETag='"v1"')[:2_500_000])
-        await writer.drain()
-        await waiting.wait()
-
-    host.data, host.script = large, [stall]
+    host.data, host.script = large, [stalling(large, waiting)]
     task = asyncio.create_task(fetch(storage, host, client))
     # At each of these moments the download is at another place: connecting, opening, writing.
     await asyncio.sleep(moment * 0.001)

@@ -12,7 +12,7 @@ from orchestrator.storage import part
 from orchestrator.storage.local import LocalStorage
 from orchestrator.storage.outcomes import Invalid, Transient
 from tests.storage import boxes
-from tests.storage.fetched import TARGET, appearance, fetch, fetch_until_stored, files
+from tests.storage.fetched import TARGET, appearance, fetch, fetch_until_stored, files, stalling
 from tests.storage.host import raw
 
 
@@ -186,13 +186,7 @@ async def test_long_downloads_are_noted_down_on_the_way(
 ):
     monkeypatch.setattr(part, "CHECKPOINT", 1024 * 1024)
     waiting = asyncio.Event()
-
-    async def stall(writer):
-        writer.write(raw(large, ETag='"v1"')[:2_500_000])
-        await writer.drain()
-        await waiting.wait()
-
-    host.data, host.script = large, [stall]
+    host.data, host.script = large, [stalling(large, waiting)]
     task = asyncio.create_task(fetch(storage, host, client))
     await appearance(run_folder, "*.part.json")
     task.cancel()
