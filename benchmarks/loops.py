@@ -33,6 +33,7 @@ LOOPS = (
     Loop("with_aiometer", "aiometer with aiohttp"),
     Loop("from_cookbook", "OpenAI cookbook's processor"),
     Loop("with_xargs", f"xargs -P {IN_FLIGHT} and curl", jobs=5, turns=3),
+    Loop("keeping", "a loop that keeps what the engine keeps"),
     Loop("engine", "this engine"),
 )
 
@@ -42,8 +43,9 @@ SIZES = {0: "4 KiB", 65_536: "64 KiB"}
 _EACH = """\
 A provider without latency, in a process of its own. Each job is a create, a look and a download.
 The loops write one file and keep nothing; the engine keeps a durable ledger (five transitions a
-job), syncs, hashes and checks each video and writes its sidecar. Ratios are medians of those within
-one turn."""
+job), syncs, hashes and checks each video and writes its sidecar. The last loop but it does that
+too, and nothing else: no retries, no limits, no log, nothing that could go on after a crash. It
+shows what durability alone costs here. Ratios are medians of those within one turn."""
 
 _BETWEEN = f"""\
 The bare loop, `gather` and aiometer have {IN_FLIGHT} in flight, as the engine has. The cookbook's
