@@ -222,14 +222,20 @@ def _prove_whole(around: Surroundings, keys: Sequence[str], last: int) -> None:
     """Raise RowsMissing unless the page itself shows that no row is lost behind line `last`.
 
     An example does that names the last parameter; so does the section about references, which
-    stands behind the table. Any other text could be a footer below what was cut off.
+    stands behind the table. Any other text could be a footer below what was cut off, and the rest
+    of an example one from behind a part that is lost.
     """
     page, requests = around.page, around.examples.requests
-    behind = any(REFERENCES_FIELD in page.line(n) for n in page.filled if n > last)
+    behind = any(
+        REFERENCES_FIELD in page.line(number)
+        and (number in around.examples.lines or not page.line(number).lstrip().startswith('"'))
+        for number in page.filled
+        if number > last
+    )
     named = {key: request.line for request in reversed(requests) for key in request.params}
     shown = keys[-1] in named or (behind and around.words.no is not None) if keys else True
     if not shown:
         raise RowsMissing(page.last, "the page ends before it shows that these are all rows.")
-    for key, line in named.items():
+    for key, line in {**around.examples.named, **named}.items():
         if key not in keys:
             raise RowsMissing(line, f"the example names `{key}`, which no row describes.")

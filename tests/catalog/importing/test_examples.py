@@ -37,3 +37,14 @@ def test_what_a_reply_has_of_another_type_is_not_told():
 
 def test_endless_nesting_does_not_exhaust_the_stack():
     assert examples('{"a":' * 20_000).requests == ()
+
+
+def test_what_an_example_names_counts_also_where_its_beginning_or_end_is_lost():
+    found = examples(
+        '"prompt": "p", "params": {"a": "1",',
+        '"referenceMediaItems": [{"url": "u"}], "b": 2}',
+        '{"model": "m", "params": {"c": {"deep": [1, 2]},',
+        '  "d": "cut he',
+    )
+    assert found.requests == ()
+    assert found.named == {"a": 1, "b": 2, "c": 3, "d": 4}

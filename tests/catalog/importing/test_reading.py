@@ -157,6 +157,15 @@ def test_lines_that_are_lost_lose_facts_and_change_none(name, data):
     assert lies(imported(text), TRUTHS[name]) == {}
 
 
+def test_rows_are_missing_where_the_rest_of_an_example_names_one():
+    lines = page("english-demanding.txt").decode().splitlines()
+    row, model = lines.index("sizeselectNo--10, 155 seconds are free"), '  "model": "animate-1",'
+    second = lines.index(model, lines.index(model) + 1)
+    found = imported("\n".join(lines[:row] + lines[second + 1 :]))
+    assert found.draft is None
+    assert found.doubts[0].reason == "the example names `size`, which no row describes."
+
+
 @given(name=st.sampled_from(CONSISTENT), data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_sections_in_another_order_change_no_fact(name, data):
