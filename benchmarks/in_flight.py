@@ -30,14 +30,14 @@ from orchestrator.catalog.tables import shipped
 from orchestrator.cli.access import Key
 from orchestrator.cli.session import DISK_THREADS, calm_collector
 from orchestrator.cli.wiring import opened
-from orchestrator.engine.budget import Budget
 from orchestrator.engine.campaign import Campaign
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Tally
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.plan import make_plan
 from orchestrator.providers.origins import Origin

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
 from orchestrator.ledger.store import Event, StoredFile
 from tests.ledger.material import admit
 

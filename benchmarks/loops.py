@@ -33,7 +33,7 @@ LOOPS = (
     Loop("with_aiometer", "aiometer with aiohttp"),
     Loop("from_cookbook", "OpenAI cookbook's processor"),
     Loop("with_xargs", f"xargs -P {IN_FLIGHT} and curl", jobs=5, turns=3),
-    Loop("keeping", "a loop that keeps what the engine keeps"),
+    Loop("keeping", "a bare loop that keeps all"),
     Loop("engine", "this engine"),
 )
 

@@ -128,7 +128,7 @@ def _name_run(error: BaseException, typed: str | None) -> None:
         for inner in error.exceptions:
             _name_run(inner, typed)
     elif isinstance(error, LedgerCorrupt) and typed is not None:
-        from orchestrator.ledger.opening import REBUILD
+        from orchestrator.ledger.sqlite.opening import REBUILD
 
         error.args = (str(error).replace(REBUILD, f"orchestrator rebuild {typed}"),)
 

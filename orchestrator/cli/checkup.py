@@ -16,7 +16,7 @@ from orchestrator.cli import catalogue
 from orchestrator.cli.access import check_key, find_key, origin_of
 from orchestrator.cli.editor_schema import schema_finding, stale_schema
 from orchestrator.errors import CredentialsError, OrchestratorError
-from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, REBUILD, examine, refuse_lost
+from orchestrator.ledger.sqlite.opening import LEDGER_FILE, NEXT_STEP, REBUILD, examine, refuse_lost
 from orchestrator.plan.cost import amount
 from orchestrator.providers.base import Fault, PollTrouble
 from orchestrator.providers.registry import provider as find_provider

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.sqlite.reading import ReadableLedger
     from orchestrator.ledger.store import Ended
 
 #: How many run folders are looked into, the latest first, and how many of each model's latest tasks
@@ -26,7 +26,7 @@ def ended_tasks(ledger: ReadableLedger, folder: Path, provider: str, origin: str
     Only runs at the same origin count: the sandbox says nothing of the real service. A folder
     that cannot be read tells nothing.
     """
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
 
     found = list(reversed(ledger.ended(provider, TASKS)))
     for other in _beside(folder):
@@ -41,7 +41,7 @@ def found_bounds(
     ledger: ReadableLedger, folder: Path, provider: str, origin: str
 ) -> Mapping[str, Any]:
     """The bounds that the latest run at the same origin found, this folder's before others'."""
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
 
     said = ledger.meta(f"bounds.{provider}")
     for other in () if said else _beside(folder):

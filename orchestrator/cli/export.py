@@ -16,7 +16,7 @@ from orchestrator.errors import DiskError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.sqlite.reading import ReadableLedger
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -51,7 +51,7 @@ def export(run: Path, run_dir: Path | None, sandbox: bool, formats: str, out: Pa
     pip install 'overnight-orchestrator[parquet]'.
     """
     from orchestrator.cli.output import say
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
 
     wanted = _wanted(formats)
     target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)

@@ -164,7 +164,7 @@ def find_run(run: Path, *, run_dir: Path | None, sandbox: bool) -> Target:
         remember(words)
         folder, settings = _folder_of(run, run_dir, sandbox=sandbox), run.absolute().parent
     if not has_ledger(folder):
-        from orchestrator.ledger.opening import refuse_lost
+        from orchestrator.ledger.sqlite.opening import refuse_lost
 
         refuse_lost(folder / _LEDGER)
         raise UsageError(_no_ledger(run, folder, words))

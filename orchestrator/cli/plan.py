@@ -107,8 +107,8 @@ def plan(
 
 def look(manifest: Manifest, catalog: Catalog, folder: Path, selection: Selection) -> Outlook:
     """The plan of a manifest against its run folder, which is only read, and need not exist."""
-    from orchestrator.ledger.opening import LEDGER_FILE, refuse_lost
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.opening import LEDGER_FILE, refuse_lost
+    from orchestrator.ledger.sqlite.reading import read_ledger
     from orchestrator.plan.plan import make_plan
 
     if not options.has_ledger(folder):

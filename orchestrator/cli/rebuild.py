@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.catalog.spec import Catalog
-    from orchestrator.ledger.rebuild import Rebuilt
+    from orchestrator.ledger.repair.rebuild import Rebuilt
     from orchestrator.ledger.store import Admission, Row
     from orchestrator.manifest.model import Manifest
 
@@ -39,7 +39,7 @@ def rebuild(run: Path, run_dir: Path | None, sandbox: bool) -> None:
     tasks that are known are kept. Every other job that may have been sent waits for `resolve`:
     nothing is paid for again unless you say so.
     """
-    from orchestrator.ledger.rebuild import rebuild as make_again
+    from orchestrator.ledger.repair.rebuild import rebuild as make_again
     from orchestrator.manifest.check import load
 
     if run.is_dir():
@@ -67,7 +67,7 @@ def _arrange(manifest: Manifest, catalog: Catalog, rows: Iterable[Row]) -> Seque
 
 def _task_in(provider: str, reply: str) -> str | None:
     """The task that a kept reply to a create names; None where it names none."""
-    from orchestrator.engine.evidence import kept_reply
+    from orchestrator.engine.wire.evidence import kept_reply
     from orchestrator.providers.base import Accepted
     from orchestrator.providers.registry import provider as find_provider
 

@@ -26,7 +26,7 @@ def report(run: Path, run_dir: Path | None, sandbox: bool) -> None:
     end; works while a run is going on.
     """
     from orchestrator.cli.output import say
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
     from orchestrator.report.page import write_report
 
     target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.cli.options import Target
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
     from orchestrator.ledger.store import Event, Row
 
 Decision = Literal["adopt", "resubmit", "abandon"]
@@ -83,7 +83,7 @@ def _check_count(decision: Decision, jobs: Sequence[str], *, all_jobs: bool) -> 
 def _list(target: Target, jobs: Sequence[str]) -> None:
     from orchestrator.cli.decisions import commands, find, names, reason
     from orchestrator.cli.output import say, say_prose, tell
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
 
     with read_ledger(target.folder) as ledger:
         waiting = ledger.undecided()
@@ -104,8 +104,8 @@ async def _decide(
     """Write one decision on every job asked for, or on none."""
     from orchestrator.cli.decisions import find
     from orchestrator.cli.output import tell
-    from orchestrator.ledger.reading import read_ledger
-    from orchestrator.ledger.sqlite import open_ledger
+    from orchestrator.ledger.sqlite.ledger import open_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
 
     with read_ledger(target.folder) as reading:
         campaign = reading.campaign

@@ -27,19 +27,19 @@ from orchestrator.cli.selected import tell_left_out, tell_unmatched
 from orchestrator.cli.status import status_document, unstarted_document
 from orchestrator.cli.validate import tell_warning
 from orchestrator.cli.wiring import Keys, needed_keys, opened, tell_ignored
-from orchestrator.engine.budget import Budget
 from orchestrator.engine.campaign import Campaign
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.recovery import needs_access
 from orchestrator.engine.run import Run
 from orchestrator.engine.tally import PENDING, Reason, Tally
 from orchestrator.errors import DiskError, OrchestratorError, StorageError, UsageError
 from orchestrator.ledger.export import results, write_csv, write_jsonl
-from orchestrator.ledger.opening import LEDGER_FILE, refuse_lost
-from orchestrator.ledger.reading import read_ledger
 from orchestrator.ledger.rescue import RESCUE_FILE
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
+from orchestrator.ledger.sqlite.opening import LEDGER_FILE, refuse_lost
+from orchestrator.ledger.sqlite.reading import read_ledger
 from orchestrator.manifest.check import load
 from orchestrator.plan.document import check_drift
 from orchestrator.plan.plan import make_plan
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from orchestrator.catalog.spec import Catalog
     from orchestrator.cli.access import Key
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
     from orchestrator.manifest.model import Manifest
     from orchestrator.plan.document import SavedPlan
     from orchestrator.plan.plan import Plan

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.cli.options import Target
-    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.sqlite.reading import ReadableLedger
     from orchestrator.manifest.model import Manifest
 
 
@@ -32,7 +32,7 @@ def status(run: Path, run_dir: Path | None, sandbox: bool, as_json: bool) -> Non
     RUN is a manifest or a run folder. Works while a run is going on, and changes nothing.
     """
     from orchestrator.cli.output import print_json
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
 
     target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)
     with read_ledger(target.folder) as ledger:
@@ -86,7 +86,7 @@ def _going_on(folder: Path) -> dict[str, Any]:
     That is so where its ledger was not closed: after a `kill -9`, a crash or a power cut.
     """
     from orchestrator.ledger.lock import holder
-    from orchestrator.ledger.opening import LEDGER_FILE, was_left_open
+    from orchestrator.ledger.sqlite.opening import LEDGER_FILE, was_left_open
 
     found = holder(folder)
     return {

@@ -42,7 +42,7 @@ def verify(run: Path, run_dir: Path | None, sandbox: bool) -> None:
     that is missing is written again from the ledger, without asking the provider.
     """
     from orchestrator.cli.output import say, tell
-    from orchestrator.ledger.reading import read_ledger
+    from orchestrator.ledger.sqlite.reading import read_ledger
     from orchestrator.report.figures import counted, size
 
     target = options.find_run(run, run_dir=run_dir, sandbox=sandbox)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from orchestrator.catalog.spec import Catalog
     from orchestrator.cli.access import Dotenv
-    from orchestrator.engine.campaign import Access
     from orchestrator.engine.clock import Clock
+    from orchestrator.engine.stages import Access
     from orchestrator.jobs import Reference
     from orchestrator.ledger.store import Row
     from orchestrator.manifest.model import Limits
@@ -88,8 +88,8 @@ async def opened(
     keys: Mapping[str, Key], limits: Mapping[str, Limits], catalog: Catalog, clock: Clock
 ) -> AsyncIterator[list[Access]]:
     """Open what is needed to reach each provider, and close it afterwards."""
-    from orchestrator.engine.campaign import Access
-    from orchestrator.engine.fetching import FetchReference
+    from orchestrator.engine.references.fetching import FetchReference
+    from orchestrator.engine.stages import Access
     from orchestrator.providers.transport import Transport
     from orchestrator.storage.download import Downloads
 

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.engine.bounds import MOST_CREATES, MOST_TASKS, Bound, Bounds, Change, Load
-from orchestrator.engine.expectations import Expectations
-from orchestrator.engine.limits import RateMeter, Slots
-from orchestrator.engine.pace import Pace
-from orchestrator.engine.pauses import Breaker, Gate
+from orchestrator.engine.looks.expectations import Expectations
+from orchestrator.engine.looks.pace import Pace
+from orchestrator.engine.meters.bounds import MOST_CREATES, MOST_TASKS, Bound, Bounds, Change, Load
+from orchestrator.engine.meters.limits import RateMeter, Slots
+from orchestrator.engine.meters.pauses import Breaker, Gate
 from orchestrator.engine.waiting import Waiting
 
 if TYPE_CHECKING:

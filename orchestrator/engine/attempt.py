@@ -65,7 +65,7 @@ class OpenAttempt:
     #: Monotonic time at which this run began to watch the task, and at which it last looked.
     watched_since: float = 0.0
     looked_at: float = 0.0
-    #: What its task is compared with (see `expectations`), once that was asked for.
+    #: What its task is compared with (see `looks.expectations`), once that was asked for.
     kind: str | None = None
     #: Runs that have looked at its quarantined result.
     looks: int = 0

@@ -8,64 +8,27 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
-from orchestrator.engine.account import open_account
 from orchestrator.engine.arrange import is_in_the_way, misnamed, rename_files
-from orchestrator.engine.collect import Collector
 from orchestrator.engine.recovery import Recovery
-from orchestrator.engine.settle import Settler
-from orchestrator.engine.submit import Submitter
+from orchestrator.engine.stages import open_stages
 from orchestrator.engine.tally import Reason, Tally
-from orchestrator.engine.uploads import Uploads
-from orchestrator.engine.watch import Watcher
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.ledger.store import Admission
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from orchestrator.catalog.spec import Model
-    from orchestrator.engine.account import Account, Transport
+    from orchestrator.engine.account import Account
     from orchestrator.engine.collect import Store
-    from orchestrator.engine.fetching import Fetch
     from orchestrator.engine.run import Run
-    from orchestrator.ledger.store import Ended, Row
-    from orchestrator.manifest.model import Limits
+    from orchestrator.engine.stages import Access
+    from orchestrator.ledger.store import Row
     from orchestrator.plan.plan import Plan
-    from orchestrator.providers.base import Provider
-    from orchestrator.storage.download import Downloads
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How one provider is reached in this run."""
-
-    provider: Provider
-    transport: Transport
-    downloads: Downloads
-    fetch: Fetch
-    limits: Limits
-    #: By `provider/model`.
-    models: Mapping[str, Model]
-    #: Tasks of this account that ended in earlier runs, oldest first.
-    ended: Sequence[Ended] = ()
-    #: The bounds that they found (see `engine.bounds`).
-    bounds: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """One account's stages, wired to each other."""
-
-    account: Account
-    submitter: Submitter
-    watcher: Watcher
-    collector: Collector
 
 
 class Campaign:
@@ -77,7 +40,9 @@ class Campaign:
         self._run = run
         self._plan = plan
         self._store = store
-        self._stages = {access.provider.name: _stages(run, store, access) for access in accesses}
+        self._stages = {
+            access.provider.name: open_stages(run, store, access) for access in accesses
+        }
         self._grace = grace
         self._signals = 0
         self._stop = anyio.Event()
@@ -177,14 +142,3 @@ class Campaign:
             elif row.position is not None and misnamed(row):
                 found.append(row)
         return found
-
-
-def _stages(run: Run, store: Store, access: Access) -> Stages:
-    account = open_account(run, access.provider, access.transport, access.limits, access.models)
-    account.pace.remember(access.ended)
-    account.remember(access.bounds)
-    watcher = Watcher(account)
-    collector = Collector(account, store, access.downloads, watcher.add_now)
-    watcher.settler = settler = Settler(account, watcher.add, collector.add)
-    submitter = Submitter(account, Uploads(account, access.fetch), settler)
-    return Stages(account, submitter, watcher, collector)

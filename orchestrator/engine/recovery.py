@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
     from orchestrator.engine.attempt import OpenAttempt
-    from orchestrator.engine.campaign import Stages
     from orchestrator.engine.collect import Store
     from orchestrator.engine.run import Run
+    from orchestrator.engine.stages import Stages
     from orchestrator.jobs import Job
     from orchestrator.ledger.store import Row
     from orchestrator.plan.plan import Entry

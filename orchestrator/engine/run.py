@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from orchestrator.engine.attempt import OpenAttempt
-    from orchestrator.engine.budget import Budget
     from orchestrator.engine.clock import Clock
     from orchestrator.engine.journal import Journal
+    from orchestrator.engine.meters.budget import Budget
     from orchestrator.engine.tally import Tally
     from orchestrator.jobs import State
     from orchestrator.ledger.store import Ledger, Row, StoredFile

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestrator.engine.attempt import is_new
-from orchestrator.engine.evidence import kept_reply
-from orchestrator.engine.passage import Passage
-from orchestrator.engine.send import Sender, Unsent
 from orchestrator.engine.tally import Reason
 from orchestrator.engine.waiting import Wait
+from orchestrator.engine.wire.evidence import kept_reply
+from orchestrator.engine.wire.passage import Passage
+from orchestrator.engine.wire.send import Sender, Unsent
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.providers.base import (
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.account import Account
     from orchestrator.engine.attempt import OpenAttempt
-    from orchestrator.engine.bounds import Load
+    from orchestrator.engine.meters.bounds import Load
+    from orchestrator.engine.references.uploads import Uploads
     from orchestrator.engine.settle import Settler
-    from orchestrator.engine.uploads import Uploads
     from orchestrator.jobs import Job
     from orchestrator.providers.base import WireReference
 

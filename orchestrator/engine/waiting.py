@@ -1,7 +1,7 @@
 """Waiting: one account's jobs that are to be created, and which of them goes next.
 
-Those of one kind (see `expectations`) stay in the manifest's order. Among the kinds the longest
-goes first, as slots are what they wait for; where the budget may not suffice for all, the
+Those of one kind (see `looks.expectations`) stay in the manifest's order. Among the kinds the
+longest goes first, as slots are what they wait for; where the budget may not suffice for all, the
 manifest's order decides.
 """
 
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import anyio
 
 from orchestrator.engine.attempt import OpenAttempt, is_new, unsent
-from orchestrator.engine.limits import SHORTEST_WAIT
+from orchestrator.engine.meters.limits import SHORTEST_WAIT
 from orchestrator.engine.tally import Reason
 
 if TYPE_CHECKING:
     from orchestrator.engine.account import Account
-    from orchestrator.engine.pauses import Breaker
+    from orchestrator.engine.meters.pauses import Breaker
     from orchestrator.jobs import Job
 
 #: How many times what waits has to fit into the budget for the longest jobs to go first.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from orchestrator.engine.evidence import raw_reply
-from orchestrator.engine.limits import SHORTEST_WAIT
+from orchestrator.engine.meters.limits import SHORTEST_WAIT
 from orchestrator.engine.tally import Reason
+from orchestrator.engine.wire.evidence import raw_reply
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.providers.base import PollTrouble, TaskView

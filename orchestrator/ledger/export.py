@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.sqlite.reading import ReadableLedger
     from orchestrator.ledger.store import Row
 
 #: The fields of one result, in the order in which they are written.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.jobs import State
 
 if TYPE_CHECKING:
-    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.sqlite.reading import ReadableLedger
     from orchestrator.ledger.store import Row
 
 #: All tables count in credits.

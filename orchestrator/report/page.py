@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.reading import ReadableLedger
+    from orchestrator.ledger.sqlite.reading import ReadableLedger
     from orchestrator.ledger.store import Spend
     from orchestrator.report.facts import Facts
     from orchestrator.report.troubles import Trouble

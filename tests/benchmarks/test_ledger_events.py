@@ -3,7 +3,7 @@ from __future__ import annotations
 from benchmarks.ledger import appends
 from benchmarks.ledger_events import life, measure
 from orchestrator.jobs import State
-from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from tests.ledger.material import admit, finish, in_memory
 
 

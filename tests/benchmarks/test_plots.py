@@ -18,7 +18,7 @@ CHARACTER = 7.0
 
 
 def pictures():
-    rates = {loop.name: 10.0 * 7**number for number, loop in enumerate(LOOPS)}
+    rates = {loop.name: 10.0 * 5**number for number, loop in enumerate(LOOPS)}
     yield "bars", bars("Jobs <a second>", "jobs/s", {"small & quick": rates, "large": rates})
     nights = [Outcome(1.02, 1.0, 0.9, 12.0, 4.0), Outcome(1.04, 1.0, 0.95, 12.0, 4.0)]
     yield "nights", drawn({scene.name: nights for scene in scenes(10_000, 20, 10)})

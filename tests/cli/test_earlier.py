@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.cli.earlier import ended_tasks, found_bounds
 from orchestrator.jobs import State
-from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from tests.ledger.material import admit, inline, write
 
 REAL, LOOPBACK = "https://rivya.ai", "http://127.0.0.1"

@@ -269,7 +269,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback() -> None:
 
 def test_who_only_reads_a_ledger_waits_for_no_event_loop() -> None:
     code = (
-        "import orchestrator.cli.status, orchestrator.ledger.reading, sys\n"
+        "import orchestrator.cli.status, orchestrator.ledger.sqlite.reading, sys\n"
         "print([name for name in ('asyncio', 'orjson', 'aiohttp', 'yaml') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,14 +16,14 @@ from orchestrator.catalog.tables import shipped
 from orchestrator.cli import progress
 from orchestrator.cli.progress import Snapshot, Spending, Waiting, final_lines, line, moves, show
 from orchestrator.engine.account import open_account
-from orchestrator.engine.budget import Budget
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Reason, Tally
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import SqliteLedger
+from orchestrator.ledger.sqlite.ledger import SqliteLedger
 from orchestrator.ledger.store import Admission
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.manifest.model import Limits

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from orchestrator.jobs import State
-from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from orchestrator.ledger.store import Admission
 from orchestrator.sandbox.server import Sandbox
 from tests.ledger.material import inline, make_job, write

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOLD = """
 import sys, time
 from pathlib import Path
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]), campaign="spring")
 ledger.bind_origin("rivya", "https://rivya.example")
 print("held", flush=True)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from orchestrator.catalog.tables import shipped
-from orchestrator.engine.budget import Budget
-from orchestrator.engine.campaign import Access, Campaign
+from orchestrator.engine.campaign import Campaign
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.run import Run
+from orchestrator.engine.stages import Access
 from orchestrator.engine.tally import Tally
 from orchestrator.jobs import JobSpec, State
-from orchestrator.ledger.sqlite import MEMORY, SqliteLedger, open_ledger
+from orchestrator.ledger.sqlite.ledger import MEMORY, SqliteLedger, open_ledger
 from orchestrator.manifest.model import PROVIDER_LIMITS, Limits, Manifest
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.plan.plan import make_plan

@@ -21,14 +21,15 @@ import anyio.lowlevel
 from orchestrator.catalog.tables import shipped
 from orchestrator.engine.account import open_account
 from orchestrator.engine.attempt import OpenAttempt
-from orchestrator.engine.budget import Budget
-from orchestrator.engine.campaign import Access, Campaign
+from orchestrator.engine.campaign import Campaign
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.run import Run
+from orchestrator.engine.stages import Access
 from orchestrator.engine.tally import Tally
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import MEMORY, SqliteLedger, open_ledger
+from orchestrator.ledger.sqlite.ledger import MEMORY, SqliteLedger, open_ledger
 from orchestrator.ledger.store import Admission, Event
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.manifest.model import Limits

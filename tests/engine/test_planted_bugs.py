@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine import collect, pauses, recovery, send, settle, submit, watch
-from orchestrator.engine.budget import Budget
+from orchestrator.engine import collect, recovery, settle, submit, watch
+from orchestrator.engine.meters import pauses
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.run import Run
+from orchestrator.engine.wire import send
 from orchestrator.jobs import State
 from orchestrator.providers.acedatacloud import AceDataCloud
 from orchestrator.providers.base import Fault, Rejected, TaskView, Throttled

@@ -7,10 +7,10 @@ import json
 import anyio
 import pytest
 
-from orchestrator.engine.evidence import raw_reply
 from orchestrator.engine.recovery import QUARANTINE_LOOKS, UNSETTLED, needs_access
-from orchestrator.engine.send import RESEND_WINDOW
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
+from orchestrator.engine.wire.evidence import raw_reply
+from orchestrator.engine.wire.send import RESEND_WINDOW
 from orchestrator.errors import DiskError
 from orchestrator.jobs import State
 from orchestrator.ledger.store import StoredFile

@@ -10,8 +10,8 @@ import json
 import anyio
 import pytest
 
-from orchestrator.engine.send import RESEND_WINDOW
 from orchestrator.engine.submit import UNKNOWN_HOLDS_SLOT
+from orchestrator.engine.wire.send import RESEND_WINDOW
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
 from orchestrator.manifest.model import Budget as Caps

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.jobs import State
 from orchestrator.ledger.fold import fold
-from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
     from orchestrator.ledger.store import Row
     from tests.kill.campaign import Case
     from tests.kill.lanes import Ended

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import SqliteLedger, open_ledger
+from orchestrator.ledger.sqlite.ledger import SqliteLedger, open_ledger
 from orchestrator.ledger.store import Admission, Event
 from tests.ledger.material import make_job
 

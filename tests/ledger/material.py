@@ -6,14 +6,14 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.jobs import Job, JobSpec, State
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
 from orchestrator.ledger.store import Admission, Event
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 
 def make_job(

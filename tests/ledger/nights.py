@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.jobs import State
 from orchestrator.ledger.export import results, write_jsonl
-from orchestrator.ledger.rebuild import rebuild
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.repair.rebuild import rebuild
+from orchestrator.ledger.sqlite.ledger import open_ledger
 from orchestrator.ledger.store import Admission, Event, StoredFile
 from tests.ledger.material import finish, make_job
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.jobs import Job
-    from orchestrator.ledger.rebuild import Rebuilt
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.repair.rebuild import Rebuilt
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
     from orchestrator.ledger.store import Row
 
 VIDEO = b"a video of "

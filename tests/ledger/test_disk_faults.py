@@ -15,7 +15,7 @@ from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.fold import fold
 from orchestrator.ledger.rescue import Rescued
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
 from orchestrator.ledger.store import Event
 from tests.ledger.disk import FULL, IOERR_TRUNCATE, IOERR_WRITE, OK, faulty_disk
 from tests.ledger.material import admit, inline
@@ -23,7 +23,7 @@ from tests.ledger.material import admit, inline
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 JOBS = range(1, 4)
 #: More steps than one night of so many jobs takes.

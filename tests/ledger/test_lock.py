@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOLD = """
 import sys, time
 from pathlib import Path
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
 ledger = open_ledger(Path(sys.argv[1]), campaign="spring")
 print("held", flush=True)
 time.sleep(60)

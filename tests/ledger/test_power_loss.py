@@ -13,8 +13,9 @@ import pytest
 
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
-from orchestrator.ledger import folders, opening
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger import folders
+from orchestrator.ledger.sqlite import opening
+from orchestrator.ledger.sqlite.ledger import open_ledger
 from orchestrator.ledger.store import Event
 from tests.ledger.disk import IOERR_FSYNC, OK, faulty_disk
 from tests.ledger.material import admit, inline
@@ -22,7 +23,7 @@ from tests.ledger.material import admit, inline
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
     from tests.ledger.disk import FaultyDisk
 
 

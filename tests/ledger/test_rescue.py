@@ -16,7 +16,7 @@ from tests.ledger.material import admit, inline, make_job, write
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 REPLY = '{"status": 200, "body": "{\\"taskId\\": \\"t1\\"}"}'
 

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.errors import LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.fold import fold
-from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from tests.ledger.material import admit, in_memory, inline, write
 
 if TYPE_CHECKING:

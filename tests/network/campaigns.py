@@ -13,13 +13,13 @@ import anyio
 from orchestrator.catalog.tables import shipped
 from orchestrator.cli.access import Key
 from orchestrator.cli.wiring import opened
-from orchestrator.engine.budget import Budget
 from orchestrator.engine.campaign import Campaign
 from orchestrator.engine.clock import Clock
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.engine.run import Run
 from orchestrator.engine.tally import Tally
-from orchestrator.ledger.sqlite import MEMORY, SqliteLedger, open_ledger
+from orchestrator.ledger.sqlite.ledger import MEMORY, SqliteLedger, open_ledger
 from orchestrator.plan.plan import make_plan
 from orchestrator.providers.origins import Origin
 from orchestrator.storage.local import LocalStorage

@@ -10,7 +10,7 @@ from tests.ledger.material import make_job, write
 from tests.report.material import fail, ledger_of, store
 
 if TYPE_CHECKING:
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 #: `{origin}` is where a request would go.
 TEXTS = (

@@ -10,7 +10,7 @@ from tests.ledger.material import in_memory, make_job, walk, write
 
 if TYPE_CHECKING:
     from orchestrator.jobs import Job
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 #: When the first create leaves.
 START = 1_790_000_000.0

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.errors import DiskError
 from orchestrator.jobs import State
-from orchestrator.ledger.reading import read_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from orchestrator.report.page import read, render, write_report
 from tests.ledger.material import admit, inline, make_job, walk
 from tests.report.hostile import TEXTS, Elements, ledger_of_texts

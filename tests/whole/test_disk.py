@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.catalog.tables import shipped
-from orchestrator.engine.evidence import kept_reply
+from orchestrator.engine.wire.evidence import kept_reply
 from orchestrator.ledger import rescue
-from orchestrator.ledger.rebuild import rebuild
+from orchestrator.ledger.repair.rebuild import rebuild
 from orchestrator.ledger.store import Admission
 from orchestrator.manifest.check import load
 from orchestrator.plan.plan import make_plan
@@ -25,7 +25,7 @@ from tests.whole.conftest import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.ledger.rebuild import Rebuilt
+    from orchestrator.ledger.repair.rebuild import Rebuilt
     from tests.whole.conftest import World
 
 #: Bytes that any file may have where the room for emergencies still fits and the ledger does not.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.looks import schedule
+from orchestrator.engine.looks.schedule import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sized
 
     from orchestrator.engine.attempt import OpenAttempt
     from orchestrator.engine.clock import Clock
-    from orchestrator.engine.expectations import Expectations, Spread
+    from orchestrator.engine.looks.expectations import Expectations, Spread
     from orchestrator.ledger.store import Ended
     from orchestrator.manifest.model import Limits
 

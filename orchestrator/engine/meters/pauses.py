@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from orchestrator.engine.limits import SHORTEST_WAIT
+from orchestrator.engine.meters.limits import SHORTEST_WAIT
 
 if TYPE_CHECKING:
     from orchestrator.engine.clock import Clock

@@ -28,7 +28,7 @@ from orchestrator.providers.transport import Lost, TransportError
 
 if TYPE_CHECKING:
     from orchestrator.engine.account import Account
-    from orchestrator.engine.fetching import Fetch
+    from orchestrator.engine.references.fetching import Fetch
     from orchestrator.jobs import Job, Reference
 
 #: How long an upload is used again, in seconds: lifetimes are not documented, an upload is free.

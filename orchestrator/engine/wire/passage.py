@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from orchestrator.engine.account import Account
-    from orchestrator.engine.limits import Place
+    from orchestrator.engine.meters.limits import Place
 
 
 class Passage:

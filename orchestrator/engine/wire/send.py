@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.attempt import is_new
-from orchestrator.engine.evidence import raw_reply
+from orchestrator.engine.wire.evidence import raw_reply
 from orchestrator.jobs import State
 from orchestrator.providers.base import CreateOutcome, Fault, Request, Unclear
 from orchestrator.providers.transport import Lost, NotSent
@@ -20,7 +20,7 @@ from orchestrator.providers.transport import Lost, NotSent
 if TYPE_CHECKING:
     from orchestrator.engine.account import Account
     from orchestrator.engine.attempt import OpenAttempt
-    from orchestrator.engine.limits import Place
+    from orchestrator.engine.meters.limits import Place
 
 #: How long after the first send a create may be repeated with its key, in seconds.
 RESEND_WINDOW = 3600.0

@@ -20,25 +20,25 @@ from orchestrator.ledger.export import timestamp
 from orchestrator.ledger.folders import sync_file, sync_folder
 from orchestrator.ledger.keeping import BESIDE, keep_copy, kept_copies
 from orchestrator.ledger.lock import RunLock
-from orchestrator.ledger.opening import LEDGER_FILE, examine, forgotten, was_left_open
-from orchestrator.ledger.reading import read_ledger
-from orchestrator.ledger.recall import ended_in_order, is_there, recall
 from orchestrator.ledger.remains import note_rebuild, tells_of_creates
-from orchestrator.ledger.salvage import Meaning, Salvage, salvage
-from orchestrator.ledger.sqlite import open_draft
+from orchestrator.ledger.repair.recall import ended_in_order, is_there, recall
+from orchestrator.ledger.repair.salvage import Meaning, Salvage, salvage
+from orchestrator.ledger.repair.verdict import Facts, attempts_of, history, unsent
+from orchestrator.ledger.sqlite.ledger import open_draft
+from orchestrator.ledger.sqlite.opening import LEDGER_FILE, examine, forgotten, was_left_open
+from orchestrator.ledger.sqlite.reading import read_ledger
 from orchestrator.ledger.store import Admission, Row
-from orchestrator.ledger.verdict import Facts, attempts_of, history, unsent
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
     from pathlib import Path
 
     from orchestrator.jobs import Job, State
-    from orchestrator.ledger.recall import Memory
-    from orchestrator.ledger.salvage import Trace
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.repair.recall import Memory
+    from orchestrator.ledger.repair.salvage import Trace
+    from orchestrator.ledger.repair.verdict import TaskIn
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
     from orchestrator.ledger.store import Event, StoredFile
-    from orchestrator.ledger.verdict import TaskIn
 
 #: The manifest's jobs against these rows, in the manifest's order, as the plan matches them.
 Arrange = Callable[[Iterable[Row]], Sequence[Admission]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.jobs import State
 from orchestrator.ledger import rescue
 from orchestrator.ledger.remains import log_lines, result_documents, sidecars
-from orchestrator.ledger.salvage import (
+from orchestrator.ledger.repair.salvage import (
     Evidence,
     Meaning,
     Trace,

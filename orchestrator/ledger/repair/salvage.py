@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.jobs import State
 from orchestrator.ledger.encoding import ATTEMPT_COLUMNS, decode_attempt, decode_event
-from orchestrator.ledger.opening import connect_in_memory
-from orchestrator.ledger.pages import records
+from orchestrator.ledger.repair.pages import records
+from orchestrator.ledger.sqlite.opening import connect_in_memory
 from orchestrator.ledger.store import ATTEMPT_FIELDS, StoredFile
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.ledger.encoding import LoggedEvent
-    from orchestrator.ledger.pages import Record
+    from orchestrator.ledger.repair.pages import Record
 
 #: How far a state lies from nothing. Where sources disagree the furthest is believed: to take a
 #: job for less far than it is would pay for it twice.

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.jobs import State
-from orchestrator.ledger.salvage import Evidence, merged
+from orchestrator.ledger.repair.salvage import Evidence, merged
 from orchestrator.ledger.store import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.ledger.salvage import Trace
+    from orchestrator.ledger.repair.salvage import Trace
     from orchestrator.ledger.store import StoredFile
 
 #: The kind of event that a job begins with in a ledger which was made again.

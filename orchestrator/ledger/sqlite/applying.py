@@ -17,7 +17,7 @@ from orchestrator.ledger.fold import (
     opens_attempt,
     require_attempt,
 )
-from orchestrator.ledger.many import insert_many, update_many
+from orchestrator.ledger.sqlite.many import insert_many, update_many
 from orchestrator.ledger.states import check
 
 if TYPE_CHECKING:

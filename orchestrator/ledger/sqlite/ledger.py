@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import LedgerError, UsageError
 from orchestrator.ledger import rescue
-from orchestrator.ledger.admitting import admit_jobs
-from orchestrator.ledger.applying import Applier
 from orchestrator.ledger.encoding import encode_event
 from orchestrator.ledger.folders import make_folder
 from orchestrator.ledger.lock import RunLock
-from orchestrator.ledger.opening import (
+from orchestrator.ledger.sqlite.admitting import admit_jobs
+from orchestrator.ledger.sqlite.applying import Applier
+from orchestrator.ledger.sqlite.opening import (
     LEDGER_FILE,
     connect_for_reading,
     connect_for_writing,
     connect_in_memory,
     connect_to_new,
 )
-from orchestrator.ledger.reading import ReadableLedger
+from orchestrator.ledger.sqlite.reading import ReadableLedger
+from orchestrator.ledger.sqlite.writer import InlineWriter, ThreadWriter
 from orchestrator.ledger.store import Event
-from orchestrator.ledger.writer import InlineWriter, ThreadWriter
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.ledger.rescue import Rescued
+    from orchestrator.ledger.sqlite.writer import Writer
     from orchestrator.ledger.store import Admission, UploadRecord
-    from orchestrator.ledger.writer import Writer
 
 #: In place of a file: a ledger that lives as long as its connection.
 MEMORY = ":memory:"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.ledger.folders import sync_folder
 from orchestrator.ledger.keeping import keep_copy, kept_copies
-from orchestrator.ledger.migrations import MIGRATIONS, refuse_newer, upgrade
 from orchestrator.ledger.remains import latest_attempts, tells_of_creates
+from orchestrator.ledger.sqlite.migrations import MIGRATIONS, refuse_newer, upgrade
 
 if TYPE_CHECKING:
     from pathlib import Path

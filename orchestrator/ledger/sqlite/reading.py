@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.jobs import State
 from orchestrator.ledger.encoding import ATTEMPT_COLUMNS, decode_attempt, decode_event
-from orchestrator.ledger.opening import LEDGER_FILE, NEXT_STEP, connect_for_reading, is_damage
+from orchestrator.ledger.sqlite.opening import (
+    LEDGER_FILE,
+    NEXT_STEP,
+    connect_for_reading,
+    is_damage,
+)
 from orchestrator.ledger.store import Credits, Ended, Row, Spend, StoredFile, UploadRecord
 
 if TYPE_CHECKING:
@@ -189,7 +194,7 @@ class ReadableLedger:
     def ended(self, provider: str, most: int) -> Sequence[Ended]:
         """The latest tasks of each model of this provider whose times are known, oldest first.
 
-        A run notes the time with the event `generated` (see `engine.pace`).
+        A run notes the time with the event `generated` (see `engine.looks.pace`).
         """
         models = self.fetch("SELECT DISTINCT model FROM jobs WHERE provider = ?", (provider,))
         found = [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.catalog.tables import shipped
-from orchestrator.engine.expectations import ENOUGH, Expectations, Spread
+from orchestrator.engine.looks.expectations import ENOUGH, Expectations, Spread
 from orchestrator.ledger.store import Ended
 
 MODEL = "rivya/sora-2-pro"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine.looks import schedule
+from orchestrator.engine.looks.schedule import schedule
 
 MEAN, SIGMA = math.log(90), 0.6
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine.bounds import MOST_TASKS, Bound, Bounds, Load
+from orchestrator.engine.meters.bounds import MOST_TASKS, Bound, Bounds, Load
 from tests.engine.campaigns import manifest, spec
 from tests.engine.material import DAY, Bench, K, Told, error
 from tests.engine.world import Faults, World

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from orchestrator.engine.budget import Budget
+from orchestrator.engine.meters.budget import Budget
 from orchestrator.manifest.model import Budget as Caps
 
 

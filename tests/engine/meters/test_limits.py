@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.engine.clock import Clock
-from orchestrator.engine.limits import ARRIVAL_GUARD, RateMeter, Slots
+from orchestrator.engine.meters.limits import ARRIVAL_GUARD, RateMeter, Slots
 from tests.engine.test_campaign import most_in_window
 from tests.engine.virtual import run_virtual
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.engine.clock import Clock
-from orchestrator.engine.pauses import (
+from orchestrator.engine.meters.pauses import (
     LONGEST_BACKOFF,
     LONGEST_PROBE_WAIT,
     LONGEST_RETRY_AFTER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from orchestrator.engine.fetching import LARGEST, WAITS, FetchReference
+from orchestrator.engine.references.fetching import LARGEST, WAITS, FetchReference
 from tests.engine.material import Hasty, hosting
 from tests.storage.host import Host, raw
 

@@ -11,10 +11,10 @@ import anyio
 import pytest
 from aiohttp import web
 
+from orchestrator.engine.references.uploads import REUSED_FOR, TRIES, Uploads
 from orchestrator.engine.tally import Reason
-from orchestrator.engine.uploads import REUSED_FOR, TRIES, Uploads
 from orchestrator.jobs import Job, Reference, State
-from orchestrator.ledger.sqlite import MEMORY, open_ledger
+from orchestrator.ledger.sqlite.ledger import MEMORY, open_ledger
 from orchestrator.ledger.store import UploadRecord
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.providers.base import Fault

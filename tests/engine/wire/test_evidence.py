@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine.evidence import kept_reply, raw_reply, without_query
+from orchestrator.engine.wire.evidence import kept_reply, raw_reply, without_query
 from orchestrator.providers.base import Accepted, Reply
 from orchestrator.providers.registry import provider
 

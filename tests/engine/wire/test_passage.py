@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from orchestrator.engine.passage import Passage
+from orchestrator.engine.wire.passage import Passage
 from orchestrator.manifest.model import Limits
 from tests.engine.material import K, account_of
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.ledger.pages import Record, records
+from orchestrator.ledger.repair.pages import Record, records
 
 VALUES = (
     st.none()

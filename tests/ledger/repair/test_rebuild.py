@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.jobs import State
-from orchestrator.ledger.rebuild import rebuild
+from orchestrator.ledger.repair.rebuild import rebuild
 from orchestrator.ledger.rescue import Rescued, append
 from orchestrator.ledger.store import Admission
 from tests.ledger.damage import ALL, check, destroy, pages_of, punch, states

@@ -10,8 +10,8 @@ import pytest
 
 from orchestrator.errors import DiskError, LedgerBusy, LedgerCorrupt, LedgerNewer, UsageError
 from orchestrator.jobs import State
-from orchestrator.ledger import rebuild as rebuilding
 from orchestrator.ledger.keeping import kept_copies
+from orchestrator.ledger.repair import rebuild as rebuilding
 from tests.ledger.damage import ALL, check, destroy, states
 from tests.ledger.material import inline
 from tests.ledger.nights import Night

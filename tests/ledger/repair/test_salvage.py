@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.jobs import State
 from orchestrator.ledger.encoding import encode_job
-from orchestrator.ledger.salvage import Evidence, merged, salvage
+from orchestrator.ledger.repair.salvage import Evidence, merged, salvage
 from orchestrator.ledger.store import ATTEMPT_FIELDS
 from tests.ledger.material import inline, make_job, write
 from tests.ledger.nights import PATHS, Night

@@ -6,9 +6,9 @@ import pytest
 
 from orchestrator.jobs import State
 from orchestrator.ledger.fold import fold
-from orchestrator.ledger.salvage import Evidence, Trace
+from orchestrator.ledger.repair.salvage import Evidence, Trace
+from orchestrator.ledger.repair.verdict import Facts, attempts_of, history, unsent
 from orchestrator.ledger.store import StoredFile
-from orchestrator.ledger.verdict import Facts, attempts_of, history, unsent
 
 FILE = StoredFile("videos/a.mp4", 1, "0" * 64)
 TASK = {"task_id": "t"}

@@ -13,7 +13,7 @@ from tests.ledger.material import admit, in_memory, make_job, walk, write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 
 @pytest.fixture

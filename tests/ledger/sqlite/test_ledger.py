@@ -7,8 +7,8 @@ import pytest
 
 from orchestrator.errors import LedgerError, UsageError
 from orchestrator.jobs import State
-from orchestrator.ledger.reading import read_ledger
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from orchestrator.ledger.store import (
     Admission,
     Attempt,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 FILE = StoredFile("videos/a.mp4", 1234, "0" * 64, 5.5, 1920, 1080)
 

@@ -7,7 +7,7 @@ import sqlite3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.ledger.many import MOST_ROWS, insert_many, update_many
+from orchestrator.ledger.sqlite.many import MOST_ROWS, insert_many, update_many
 
 values = st.one_of(
     st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text()

@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator.errors import LedgerNewer
 from orchestrator.jobs import State
-from orchestrator.ledger import migrations
 from orchestrator.ledger.fold import fold
-from orchestrator.ledger.migrations import MIGRATIONS, back_up, upgrade, version_of
-from orchestrator.ledger.reading import read_ledger
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite import migrations
+from orchestrator.ledger.sqlite.ledger import open_ledger
+from orchestrator.ledger.sqlite.migrations import MIGRATIONS, back_up, upgrade, version_of
+from orchestrator.ledger.sqlite.reading import read_ledger
 from orchestrator.ledger.store import Event
 from tests.ledger.material import admit, in_memory, walk
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 FIRST = ("CREATE TABLE jobs (name TEXT)",)
 SECOND = ("ALTER TABLE jobs ADD COLUMN colour TEXT", "UPDATE jobs SET colour = 'red'")

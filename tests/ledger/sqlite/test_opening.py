@@ -10,16 +10,16 @@ import pytest
 
 from orchestrator.errors import LedgerCorrupt, LedgerError, LedgerNewer
 from orchestrator.jobs import State
-from orchestrator.ledger import opening
 from orchestrator.ledger.keeping import kept_copies
-from orchestrator.ledger.reading import read_ledger
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite import opening
+from orchestrator.ledger.sqlite.ledger import open_ledger
+from orchestrator.ledger.sqlite.reading import read_ledger
 from tests.ledger.material import admit, inline, walk, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 
 @pytest.fixture

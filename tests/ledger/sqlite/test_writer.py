@@ -8,15 +8,15 @@ import pytest
 
 from orchestrator.errors import LedgerCorrupt, LedgerError
 from orchestrator.jobs import State
-from orchestrator.ledger.sqlite import open_ledger
+from orchestrator.ledger.sqlite.ledger import open_ledger
+from orchestrator.ledger.sqlite.writer import MOST_TOGETHER, Nothing, commit_together, unwritable
 from orchestrator.ledger.store import Event
-from orchestrator.ledger.writer import MOST_TOGETHER, Nothing, commit_together, unwritable
 from tests.ledger.material import admit, finish, inline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from orchestrator.ledger.sqlite import SqliteLedger
+    from orchestrator.ledger.sqlite.ledger import SqliteLedger
 
 INTENT, SUBMITTED, STORED = State.SUBMITTING, State.SUBMITTED, State.STORED
 

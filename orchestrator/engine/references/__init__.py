@@ -1,0 +1,1 @@
+"""References that a create needs: fetched where they are elsewhere, uploaded where they must."""
