@@ -379,8 +379,8 @@ def _verdict(tally: Tally, elapsed: float) -> str:
 
 def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
     """The next step for each kind of job that did not work out."""
-    unknown, failed = tally.counts[State.UNKNOWN], tally.counts[State.FAILED]
-    quarantined = tally.counts[State.QUARANTINED]
+    unknown, quarantined = tally.counts[State.UNKNOWN], tally.counts[State.QUARANTINED]
+    failed = tally.counts[State.FAILED] - tally.given_up
     if unknown:
         wait = "waits" if unknown == 1 else "wait"
         yield f"{counted(unknown, 'job')} may or may not have been paid for and {wait} for you:"
@@ -388,6 +388,9 @@ def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
     if failed:
         yield f"{counted(failed, 'job')} failed; the report says why. For new attempts, which cost:"
         yield "    the same command with --select state:failed"
+    if tally.given_up:
+        was = "was" if tally.given_up == 1 else "were"
+        yield f"{counted(tally.given_up, 'job')} {was} given up with `resolve --abandon`."
     if quarantined:
         yield f"{counted(quarantined, 'video')} did not verify. To look again, at no cost:"
         yield "    the same command"

@@ -149,10 +149,10 @@ async def _event(
 ) -> Event:
     """What the ledger is to remember. Raises UsageError where the decision does not fit the job."""
     from orchestrator.jobs import State
-    from orchestrator.ledger.store import Event
+    from orchestrator.ledger.store import ABANDONED, Event
 
     if decision == "abandon":
-        fields = {"error_class": "abandoned", "error_message": "given up by a person"}
+        fields = {"error_class": ABANDONED, "error_message": "given up by a person"}
         return Event(row.row, "abandoned", State.FAILED, fields=fields)
     if row.state is not State.UNKNOWN:
         raise UsageError(

@@ -83,10 +83,10 @@ class Campaign:
         tally, ledger = self._run.tally, self._run.ledger
         if tally.counts[State.FAILED] or tally.counts[State.QUARANTINED]:
             selected = {entry.job.spec.identity for entry in self._plan.entries if entry.selected}
-            tally.in_trouble = any(
-                row.state in (State.FAILED, State.QUARANTINED) and row.identity in selected
-                for row in ledger.rows(current=True)
-            )
+            for row in ledger.rows(current=True):
+                if row.state in (State.FAILED, State.QUARANTINED):
+                    tally.in_trouble |= row.identity in selected
+                    tally.given_up += row.is_given_up
         tally.undecided = any(row.state is State.UNKNOWN for row in ledger.undecided())
 
     def signalled(self, exit_code: int) -> None:

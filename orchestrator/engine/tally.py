@@ -57,8 +57,11 @@ class Tally:
     is_cut: bool = False
     #: At the end: some selected job failed or is quarantined.
     in_trouble: bool = False
+    #: At the end: failed jobs that a person gave up; another attempt is not proposed for them.
+    given_up: int = 0
     #: At the end: some create of unknown outcome waits for a person, also of a former job.
     undecided: bool = False
+    _told: set[tuple[Reason, str]] = field(default_factory=set)
 
     def move(self, old: State, new: State) -> None:
         """A job of the manifest went from one state to another."""
@@ -67,9 +70,9 @@ class Tally:
 
     def because(self, reason: Reason, text: str) -> None:
         """Remember why something was left undone, each text once."""
-        texts = self.reasons.setdefault(reason, [])
-        if text not in texts:
-            texts.append(text)
+        if (reason, text) not in self._told:
+            self._told.add((reason, text))
+            self.reasons.setdefault(reason, []).append(text)
 
     def exit_code(self) -> int:
         """Where several apply: 7, then a signal's, then 6, 5, 4, 3, 1."""

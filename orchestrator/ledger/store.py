@@ -10,11 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.jobs import State
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping, Sequence
 
-    from orchestrator.jobs import Job, State, Value
+    from orchestrator.jobs import Job, Value
     from orchestrator.ledger.rescue import Rescued
+
+
+#: The error class of an attempt that a person gave up.
+ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,12 @@ class Row:
     needs_decision: bool = False
     #: A person said to send again what is `unknown`: the next run starts a new attempt.
     resubmit: bool = False
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether a person let the job go with `resolve --abandon`, and nothing was sent since."""
+        attempt = self.attempt if self.state is State.FAILED else None
+        return attempt is not None and attempt.error_class == ABANDONED
 
 
 #: Attempt columns that an event may set.

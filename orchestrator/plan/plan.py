@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.catalog.prices import price
 from orchestrator.jobs import State
+from orchestrator.ledger.store import ABANDONED
 from orchestrator.plan.fingerprint import digest, make_job
 from orchestrator.plan.matching import match
 from orchestrator.plan.selection import Selection
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from orchestrator.ledger.store import Row
     from orchestrator.manifest.model import Manifest
     from orchestrator.plan.matching import Known
-
-#: Class of the error of a job that a person gave up.
-ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)

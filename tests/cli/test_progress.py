@@ -392,6 +392,17 @@ def test_every_kind_of_trouble_comes_with_its_next_step():
     )
 
 
+def test_no_new_attempt_is_proposed_for_what_a_person_gave_up():
+    tally = finished(stored=1, failed=3)
+    tally.given_up = 2
+    text = "\n".join(final_lines(tally, Path("runs/x"), 9.0))
+    assert "1 of 4 videos stored, 3 failed, in 9 s." in text
+    assert "1 job failed; the report says why." in text
+    assert "2 jobs were given up with `resolve --abandon`." in text
+    tally.given_up = 3
+    assert "--select state:failed" not in "\n".join(final_lines(tally, Path("runs/x"), 9.0))
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_is_given_with_a_next_step(reason):
     tally = finished(planned=1)

@@ -8,10 +8,12 @@ import anyio
 import pytest
 
 from orchestrator.jobs import State
+from orchestrator.ledger.store import ABANDONED
 from orchestrator.manifest.model import Budget as Caps
 from orchestrator.plan.selection import Selection
 from tests.engine.campaigns import Simulation, manifest, spec
 from tests.engine.world import Faults, World
+from tests.ledger.material import write
 
 
 def test_every_job_is_created_once_and_stored():
@@ -118,6 +120,16 @@ def test_a_plain_run_leaves_failed_jobs_and_a_selection_tries_them_again():
     tally = simulation.run(jobs, selection=Selection((("state", "failed"),)))
     assert tally.exit_code() == 0
     assert len(simulation.creates()) == 2
+
+
+def test_what_a_person_gave_up_is_told_apart_from_what_failed():
+    simulation = Simulation(World(faults=Faults(task_fails=1.0)))
+    jobs = manifest([spec(1), spec(2), spec(3)])
+    assert simulation.run(jobs).given_up == 0
+    row = next(iter(simulation.ledger.rows())).row
+    write(simulation.ledger, row, "abandoned", error_class=ABANDONED)
+    tally = simulation.run(jobs)
+    assert (tally.counts[State.FAILED], tally.given_up, tally.exit_code()) == (3, 1, 1)
 
 
 def test_the_budget_holds_whatever_the_concurrency_and_the_order_decides():
