@@ -1,4 +1,4 @@
-"""How a run stands, on stderr while it goes on, and what came of it at the end.
+"""How a run stands, on stderr, while it goes on.
 
 On a terminal a small live display; elsewhere one plain line at most every half minute, and one
 every five minutes where nothing changes. What is shown is a `Snapshot`, a pure reading of the
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
 import time
 from dataclasses import dataclass, replace
 from textwrap import shorten
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from orchestrator.engine.tally import PENDING, Reason
+from orchestrator.engine.tally import PENDING
 from orchestrator.errors import StorageError
 from orchestrator.jobs import State
 from orchestrator.plan.cost import amount
@@ -24,7 +23,6 @@ from orchestrator.report.figures import counted, size, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from rich.console import RenderableType
 
@@ -42,20 +40,9 @@ MOST_ACCOUNTS = 4
 MOST_WAITS = 3
 #: How many characters of a reason to wait are shown.
 LONGEST_WHY = 90
-#: How many jobs one reason names at the end.
-MOST_TEXTS = 5
 
 #: States that somebody may have to do something about.
 _BAD = (State.FAILED, State.UNKNOWN, State.QUARANTINED)
-
-#: What to do about each reason for which a run ends early.
-_NEXT_STEPS = {
-    Reason.STORAGE: "Mend that, then run the same command again: what is paid for is fetched.",
-    Reason.CREDENTIALS: "Check the keys (`orchestrator doctor`), then run the same command again.",
-    Reason.BUDGET: "Raise the budget or top up the balance, then run the same command again.",
-    Reason.UNFINISHED: "Run the same command again: it goes on there and pays for nothing twice.",
-    Reason.STOPPED: "Run the same command again: it resumes and pays for nothing twice.",
-}
 
 
 class Watched(Protocol):
@@ -221,7 +208,7 @@ def _left(until: float | None, now: float) -> float | None:
 
 def line(snap: Snapshot, wall: float) -> str:
     """A snapshot as one plain line; `wall` is its time, in seconds since the epoch."""
-    parts = [f"{count:,} {state}" for state, count in _others(snap.counts)]
+    parts = [f"{count:,} {state}" for state, count in others(snap.counts)]
     groups = [
         f"{_whole(snap.elapsed)}: {', '.join([_stored(snap), *parts])}",
         ", ".join(str(spending) for spending in snap.spending),
@@ -234,10 +221,10 @@ def _stored(snap: Snapshot) -> str:
     return f"{snap.counts[State.STORED]:,} of {snap.total:,} stored"
 
 
-def _others(counts: Mapping[State, int]) -> list[tuple[State, int]]:
+def others(counts: Mapping[State, int]) -> list[tuple[State, int]]:
     """The states that jobs are in but `stored`, in the order of a job's life."""
-    others = (state for state in State if state is not State.STORED)
-    return [(state, counts[state]) for state in others if counts[state]]
+    shown = (state for state in State if state is not State.STORED)
+    return [(state, counts[state]) for state in shown if counts[state]]
 
 
 def _whole(seconds: float) -> str:
@@ -316,7 +303,7 @@ def picture(snap: Snapshot) -> RenderableType:
     from rich.text import Text
 
     counts = Text.assemble((_stored(snap), "bold green"))
-    for state, count in _others(snap.counts):
+    for state, count in others(snap.counts):
         counts.append("  ").append(f"{count:,} {state}", "bold red" if state in _BAD else "")
     bar = ProgressBar(total=max(snap.total, 1), completed=snap.counts[State.STORED])
     return Group(
@@ -348,54 +335,3 @@ def _wait_lines(snap: Snapshot) -> list[str]:
     lines = [str(wait) for wait in snap.waiting[:MOST_WAITS]]
     more = len(snap.waiting) - len(lines)
     return [*lines, f"and {more} more"] if more else lines
-
-
-def final_lines(
-    tally: Tally, folder: Path, elapsed: float, *, has_report: bool = True
-) -> list[str]:
-    """The end of a run in a few lines: the verdict, why, what to do next, where the results lie."""
-    lines = [_verdict(tally, elapsed)]
-    lines += [f"  {clean(text)}" for text in tally.rescued]
-    for reason, texts in tally.reasons.items():
-        lines += [f"  {clean(text)}" for text in texts[:MOST_TEXTS]]
-        if len(texts) > MOST_TEXTS:
-            lines.append(f"  and {len(texts) - MOST_TEXTS:,} more: the report lists every job")
-        lines.append(f"    {_NEXT_STEPS[reason]}")
-    lines += _left_over(tally, folder)
-    lines.append(f"Videos and results: {_shown(folder)}")
-    if has_report:
-        lines.append(f"Report: {_shown(folder / 'report.html')}")
-    return lines
-
-
-def _verdict(tally: Tally, elapsed: float) -> str:
-    total = sum(tally.counts.values())
-    parts = [f"{tally.counts[State.STORED]:,} of {counted(total, 'video')} stored"]
-    parts += [f"{count:,} {state}" for state, count in _others(tally.counts)]
-    if tally.stored_now:
-        parts.append(f"{size(tally.bytes_now)} brought to disk now")
-    return f"{', '.join(parts)}, in {span(elapsed)}."
-
-
-def _left_over(tally: Tally, folder: Path) -> Iterator[str]:
-    """The next step for each kind of job that did not work out."""
-    unknown, quarantined = tally.counts[State.UNKNOWN], tally.counts[State.QUARANTINED]
-    failed = tally.counts[State.FAILED] - tally.given_up
-    if unknown:
-        wait = "waits" if unknown == 1 else "wait"
-        yield f"{counted(unknown, 'job')} may or may not have been paid for and {wait} for you:"
-        yield f"    orchestrator resolve {_shown(folder)}"
-    if failed:
-        yield f"{counted(failed, 'job')} failed; the report says why. For new attempts, which cost:"
-        yield "    the same command with --select state:failed"
-    if tally.given_up:
-        was = "was" if tally.given_up == 1 else "were"
-        yield f"{counted(tally.given_up, 'job')} {was} given up with `resolve --abandon`."
-    if quarantined:
-        yield f"{counted(quarantined, 'video')} did not verify. To look again, at no cost:"
-        yield "    the same command"
-
-
-def _shown(path: Path) -> str:
-    """A path ready to be pasted into a shell, without what a terminal would act on."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in shlex.quote(str(path)))

@@ -20,9 +20,10 @@ from orchestrator.cli import catalogue, options
 from orchestrator.cli.access import read_dotenv
 from orchestrator.cli.caps import ask_before_spending, call_caps, uncapped_jobs, unpriced_jobs
 from orchestrator.cli.earlier import ended_tasks, found_bounds
+from orchestrator.cli.ending import final_lines
 from orchestrator.cli.gone_models import with_gone_models
 from orchestrator.cli.output import near, print_json, tell
-from orchestrator.cli.progress import final_lines, is_live, show
+from orchestrator.cli.progress import is_live, show
 from orchestrator.cli.selected import tell_left_out, tell_unmatched
 from orchestrator.cli.status import status_document, unstarted_document
 from orchestrator.cli.validate import tell_warning

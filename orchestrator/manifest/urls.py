@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from urllib.parse import urlsplit
 
+from orchestrator import hosts
+
 _NOT_IN_URLS = re.compile(r"[\s\x00-\x1f\x7f<>\"\\^`{|}]")
-#: What C libraries read as an IPv4 address: decimal, octal, hexadecimal, one to four parts.
-_ADDRESS_LIKE = re.compile(
-    r"(?:0[xX][0-9a-fA-F]*|[0-9]+)(?:\.(?:0[xX][0-9a-fA-F]*|[0-9]+)){0,3}\.?"
-)
-_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")
 
 #: What is wrong, and what to do.
 Complaint = tuple[str, str]
@@ -40,25 +35,16 @@ def complaint_about(url: str) -> Complaint | None:
         return f"the URL must be https, not {parts.scheme}", "use an https URL"
     if parts.username is not None or parts.password is not None:
         return "the URL holds a user name or password", "use a URL that works without"
-    if not _is_public(host.rstrip(".")):
-        return f"the host `{host}` is not public", "use a URL that the provider can reach"
-    return None
+    why = _refusal(host)
+    return None if why is None else (why, "use a URL that the provider can reach")
 
 
-def _is_public(host: str) -> bool:
-    if ":" in host:
-        return _is_public_address(host)
-    if _ADDRESS_LIKE.fullmatch(host):
-        try:
-            return _is_public_address(socket.inet_ntoa(socket.inet_aton(host)))
-        except OSError:
-            return False
-    return "." in host and not f".{host.lower()}".endswith(_LOCAL_NAMES)
-
-
-def _is_public_address(text: str) -> bool:
+def _refusal(host: str) -> str | None:
+    """Why a host is not public; None where it is."""
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        name = hosts.looked_up(host)
     except ValueError:
-        return False
-    return address.is_global and not address.is_multicast
+        return f"the host `{host}` is no name that can be looked up"
+    if not hosts.HOST.fullmatch(name):
+        return f"the host `{host}` is no name that can be looked up"
+    return None if hosts.refusal(name) is None else f"the host `{host}` is not public"

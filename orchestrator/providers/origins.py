@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from orchestrator.errors import UsageError
+from orchestrator.hosts import HOST, is_loopback, is_public, looked_up, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Family, type, protocol, canonical name and socket address, as `socket.getaddrinfo` gives them.
 AddrInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 
@@ -29,26 +29,8 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 #: A URL up to its path, query or fragment, as `urlsplit` cuts it.
 _AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
 _PRINTABLE = re.compile(r"[!-~]+")
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 #: White space, control characters and backslashes, which parsers of URLs disagree about.
 _UNSAFE = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")
-
-#: IPv6 unicast that is handed out at all; everything outside is not on the public Internet.
-_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
-#: Inside of it, but not hosts: protocol assignments with Teredo, documentation.
-_NOT_HOSTS_V6 = tuple(
-    ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "3fff::/20")
-)
-#: IPv6 addresses that stand for an IPv4 address, and where in it that address lies (bits).
-_EMBEDDED_V4 = (
-    (ipaddress.IPv6Network("::ffff:0:0/96"), 0),
-    (ipaddress.IPv6Network("64:ff9b::/96"), 0),
-    (ipaddress.IPv6Network("2002::/16"), 80),
-)
-#: Globally routable by the registry's word, but no place for a host: 6to4 relays, assignments.
-_NOT_HOSTS_V4 = tuple(ipaddress.IPv4Network(text) for text in ("192.88.99.0/24", "192.0.0.0/24"))
-#: Names that are never public, whatever they resolve to here.
-_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".onion")
 
 
 class AddressRefused(PermissionError):
@@ -81,7 +63,7 @@ class Origin:
     @property
     def loopback(self) -> bool:
         """Whether this is the machine itself."""
-        return _is_loopback_host(self.host)
+        return is_loopback(self.host)
 
     @property
     def text(self) -> str:
@@ -116,7 +98,7 @@ def _base_parts(text: str) -> tuple[SplitResult, str, int]:
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError as error:
         raise UsageError(f"the base URL cannot be read: {shape}") from error
-    if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(host) or port == 0:
+    if parts.scheme not in _DEFAULT_PORTS or not HOST.fullmatch(host) or port == 0:
         raise UsageError(f"the base URL is no https URL with a host: {shape}")
     if "@" in parts.netloc:
         raise UsageError(f"the base URL holds a user name or password: {shape}, and set the key")
@@ -160,18 +142,18 @@ def _site_refusal(url: str, *, loopback_allowed: bool) -> str | None:
     """Why nothing may be fetched from a URL's host, by its beginning up to the path."""
     try:
         parts = urlsplit(url)
-        host = _ascii_host(parts.hostname or "")
+        host = looked_up(parts.hostname or "")
         parts.port  # noqa: B018 - reading it is what checks it
     except ValueError:
         return "the URL cannot be read"
-    if not _HOST.fullmatch(host):
+    if not HOST.fullmatch(host):
         return "the URL has no host, or one that is no name"
     if "@" in parts.netloc:
         return "the URL holds a user name or password"
-    loopback = loopback_allowed and _is_loopback_host(host)
+    loopback = loopback_allowed and is_loopback(host)
     if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
         return "the URL is not https"
-    return None if loopback else _host_refusal(host)
+    return None if loopback else refusal(host)
 
 
 def guarded_socket(*, loopback_allowed: bool) -> Callable[[AddrInfo], socket.socket]:
@@ -188,67 +170,3 @@ def guarded_socket(*, loopback_allowed: bool) -> Callable[[AddrInfo], socket.soc
         return socket.socket(family=family, type=kind, proto=protocol)
 
     return open_socket
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is a host on the public Internet, also where it wraps an IPv4 address."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return (
-            address.is_global
-            and not address.is_multicast
-            and not any(address in network for network in _NOT_HOSTS_V4)
-        )
-    for network, shift in _EMBEDDED_V4:
-        if address in network:
-            return is_public(ipaddress.IPv4Address(int(address) >> shift & 0xFFFF_FFFF))
-    return address in _GLOBAL_V6 and not any(address in network for network in _NOT_HOSTS_V6)
-
-
-@lru_cache(maxsize=256)
-def _host_refusal(host: str) -> str | None:
-    """Why a host is not public, as its text shows."""
-    address = _literal(host)
-    if address is not None:
-        return None if is_public(address) else f"{host} is not a public address"
-    last = host.rpartition(".")[2]
-    if last.isdigit() or last.startswith("0x"):
-        return f"{host} is no valid address"
-    if "." not in host or host.endswith(_PRIVATE_SUFFIXES):
-        return f"{host} is not a public name"
-    return None
-
-
-def _ascii_host(host: str) -> str:
-    """A host as it would be looked up. Raises ValueError (UnicodeError) for an impossible one.
-
-    Full-width digits and dots become plain ones here, as they would on the way to the resolver.
-    """
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii").lower()
-    return host.rstrip(".")
-
-
-def _literal(host: str) -> Address | None:
-    """The address a host spells, in any spelling that resolvers take; None for a name.
-
-    Resolvers take `127.1`, `0x7f000001`, `017700000001` and `2130706433` for an address.
-    """
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=256)
-def _is_loopback_host(host: str) -> bool:
-    """Whether a host is the machine itself, by a plain spelling."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

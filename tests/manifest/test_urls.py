@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.manifest.urls import complaint_about
+from tests.test_hosts import PRIVATE
 
 PUBLIC = [
     "https://cdn.example.com/a.png",
@@ -14,13 +15,10 @@ PUBLIC = [
     "https://1password.com/a.png",
 ]
 NOT_PUBLIC = [
-    "https://10.0.0.1/a", "https://172.16.0.1/a", "https://192.168.0.1/a", "https://127.0.0.1/a",
-    "https://127.1/a", "https://0x7f000001/a", "https://2130706433/a", "https://017700000001/a",
-    "https://0/a", "https://169.254.169.254/latest", "https://100.64.0.1/a",
-    "https://224.0.0.1/a", "https://255.255.255.255/a", "https://[::1]/a", "https://[fe80::1]/a",
-    "https://[::ffff:127.0.0.1]/a", "https://[fd00::1]/a", "https://localhost/a",
-    "https://LOCALHOST./a", "https://x.localhost/a", "https://printer.local/a",
+    *(f"https://{host}/a" for host in PRIVATE), "https://localhost/a", "https://LOCALHOST./a",
+    "https://x.localhost/a", "https://printer.local/a", "https://nas.lan/a",
     "https://metadata.google.internal/a", "https://intranet/a", "https:///a", "https://999.1.1.1/a",
+    "https://127\u30020\u30020\u30021/a", "https://%31%32%37.0.0.1/a", "https://a..\u00fc.example/a",
 ]  # fmt: skip
 NOT_HTTPS = ["http://cdn.example.com/a", "ftp://cdn.example.com/a", "file:///etc/passwd", "data:,x"]
 NOT_URLS = [

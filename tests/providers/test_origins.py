@@ -14,25 +14,8 @@ from orchestrator.providers.origins import (
     check_public_url,
     credential_trouble,
     guarded_socket,
-    is_public,
 )
-
-#: Spellings of addresses that are not public: all entry points have to refuse every one.
-PRIVATE = [
-    "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001",
-    "127.0.0.1.", "0", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "3232235777",
-    "169.254.169.254", "0xa9fea9fe", "100.64.0.1", "192.0.0.8", "192.0.2.1", "192.88.99.1",
-    "198.18.0.1", "198.51.100.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255",
-    "[::]", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:a9fe:a9fe]", "[::127.0.0.1]",
-    "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::1]", "[2002:7f00:1::]",
-    "[2002:a9fe:a9fe::1]", "[2001::1]", "[2001:db8::1]", "[3fff::1]", "[fc00::1]",
-    "[fd00:ec2::254]", "[fe80::1]", "[fec0::1]", "[ff02::1]", "[100::1]", "[5f00::1]",
-]  # fmt: skip
-
-PUBLIC = [
-    "8.8.8.8", "1.1.1.1", "[2606:4700::1111]", "[64:ff9b::808:808]", "[2002:808:808::1]",
-    "[::ffff:8.8.8.8]", "cdn.example.com", "xn--bcher-kva.example", "134744072",
-]  # fmt: skip
+from tests.test_hosts import PRIVATE, PUBLIC
 
 
 @pytest.mark.parametrize("host", PRIVATE)
@@ -112,14 +95,6 @@ def test_loopback_alone_is_let_in_by_the_socket_guard_when_allowed():
     for address in ("10.0.0.1", "169.254.169.254", "fe80::1%eth0", "0.0.0.0"):
         with pytest.raises(AddressRefused):
             factory(info_of(address))
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_an_ipv4_address_is_as_public_inside_ipv6_as_it_is_alone(number):
-    alone = is_public(ipaddress.IPv4Address(number))
-    for base in (0xFFFF << 32, 0x64FF9B << 96):
-        assert is_public(ipaddress.IPv6Address(base + number)) == alone
-    assert is_public(ipaddress.IPv6Address((0x2002 << 112) + (number << 80))) == alone
 
 
 # --- base URLs ----------------------------------------------------------------------------------
