@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.loops import LOOPS, Taken, in_turns, missing, rows
+from benchmarks.loops import LOOPS, Taken, in_turns, missing, of_keeping, rows
 from benchmarks.throughput import measure, sandbox
 
 JOBS = 3
-BARE, ENGINE = LOOPS[0], LOOPS[-1]
+BARE, KEEPING, ENGINE = LOOPS[0], LOOPS[-2], LOOPS[-1]
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +52,12 @@ def test_the_ratio_is_the_median_of_those_within_one_turn():
     bare, engine = rows(found)
     assert bare == (BARE.name, "50", "1.00 ms", "1.00", "100", "3")
     assert engine == (ENGINE.name, "20", "3.00 ms", "0.50", "100", "3")
+
+
+def test_the_engine_is_held_against_the_loop_that_keeps_the_same():
+    found = {
+        BARE: [Taken(turn, 100, 0.5, 0.1) for turn in range(3)],
+        KEEPING: [Taken(0, 100, 1.0, 0.1), Taken(1, 100, 2.0, 0.1), Taken(2, 100, 4.0, 0.1)],
+        ENGINE: [Taken(0, 100, 2.0, 0.2), Taken(1, 100, 8.0, 0.3), Taken(2, 100, 5.0, 0.4)],
+    }
+    assert of_keeping(found) == 0.5
