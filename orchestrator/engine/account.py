@@ -14,7 +14,7 @@ from orchestrator.engine.meters.pauses import Breaker, Gate
 from orchestrator.engine.waiting import Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.catalog.spec import Model
     from orchestrator.engine.attempt import OpenAttempt
@@ -87,25 +87,27 @@ class Account:
 
     def load(self) -> Load:
         """What the account carries, with the creates that are on the wire."""
-        return Load(len(self.watched) + self.sending, self.creates.carried)
+        tasks = len(self.watched) + self.sending
+        return Load(tasks, self.creates.carried, self.run.clock.now())
 
     def remember(self, bounds: Mapping[str, Any]) -> None:
         """Begin with the bounds that an earlier run found (see `Bounds.document`)."""
         self.bounds.remember(bounds, self.run.clock.now(), self.run.clock.wall())
         self._apply_bounds()
 
-    def move(self, change: Change | None) -> None:
-        """Let a bound count that moved, and say why."""
-        if change is None:
+    def move(self, changes: Sequence[Change]) -> None:
+        """Let bounds count that moved, and say why."""
+        if not changes:
             return
-        self.run.journal.note(
-            "limit",
-            provider=self.provider.name,
-            limit=change.limit,
-            was=round(change.was, 1),
-            now=round(change.now, 1),
-            why=change.why,
-        )
+        for change in changes:
+            self.run.journal.note(
+                "limit",
+                provider=self.provider.name,
+                limit=change.limit,
+                was=round(change.was, 1),
+                now=round(change.now, 1),
+                why=change.why,
+            )
         self._apply_bounds()
         self.wake()
 

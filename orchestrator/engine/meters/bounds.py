@@ -14,6 +14,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orchestrator.engine.meters.windows import Windows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,9 +29,9 @@ DOUBTS = 2
 RISES = 4
 #: Refusals one after the other that are a storm.
 STORM = 5
-#: How many creates that were taken are remembered, to tell which bound a refusal is about; how many
-#: refusals have to come at one figure, and how many creates may have been taken above it.
-MEMORY, SHARP, MOST_ABOVE = 600, 3, 2
+#: How many creates are remembered with their tasks, and how many of these have to have been taken
+#: with as many tasks as a refused one, for the refusal to be about anything else.
+MEMORY, REFUTED = 600, 3
 #: Seconds until a limit that was found is tried again, at first and at most.
 FIRST_TRIAL, LAST_TRIAL = 120.0, 3600.0
 #: For how many days a limit that was met is remembered.
@@ -44,6 +46,8 @@ class Load(NamedTuple):
     in_flight: float
     #: Creates in the last minute.
     creates_per_minute: float
+    #: When it was sent, on the event loop's clock.
+    at: float
 
 
 class Change(NamedTuple):
@@ -77,6 +81,8 @@ class Bound:
     trial_wait: float = FIRST_TRIAL
     #: Steps up since anything was refused.
     rises: int = 0
+    #: Where it stood before the limit was met.
+    unmet: float = 0.0
 
     def is_full(self, load: float) -> bool:
         """Whether an account that carries this much is at the bound."""
@@ -121,8 +127,14 @@ class Bound:
             level = min(self.level, load)
             self._move(level - max(1.0, level * STEP))
         else:
-            self.is_met = True
+            self.is_met, self.unmet = True, self.level
             self._move(min(self.level, max(self.proved, load / 2), load))
+
+    def acquit(self) -> None:
+        """The refusals were about something else: go back to where they had not counted."""
+        if self.is_own:
+            self.is_met = self.is_own = False
+            self._move(max(self.level, self.unmet))
 
     def _move(self, level: float) -> None:
         self.level = min(max(level, 1.0), self.ceiling)
@@ -138,21 +150,17 @@ class Bounds:
         #: Refusals since a create was last taken, and the bounds as they were before these.
         self._refusals = 0
         self._before: tuple[Bound, Bound] | None = None
-        #: How many creates there had been in the minute before each that was taken of late, of
-        #: those that were taken and of all, and how many tasks.
-        self._taken: deque[tuple[float, float, float]] = deque(maxlen=MEMORY)
-        #: The numbers of creates before the latest refusals.
-        self._refused: deque[tuple[float, float]] = deque(maxlen=SHARP)
-        #: When creates were taken in the last minute.
-        self._minute: deque[float] = deque()
+        self._windows = Windows()
+        #: With how many tasks creates were taken of late.
+        self._tasks: deque[float] = deque(maxlen=MEMORY)
         #: Creates have to keep an even distance: short windows are kept to as well then.
         self.is_even = False
 
-    def taken(self, load: Load, now: float) -> Change | None:
+    def taken(self, load: Load, now: float) -> list[Change]:
         """A create was taken: perhaps more is now."""
         self._refusals = 0
-        self._taken.append((self._lately(now), load.creates_per_minute, load.in_flight))
-        self._minute.append(now)
+        self._windows.taken(load.at)
+        self._tasks.append(load.in_flight)
         self.in_flight.taken(load.in_flight)
         self.creates.taken(load.creates_per_minute)
         for bound in (self.in_flight, self.creates):
@@ -161,13 +169,14 @@ class Bounds:
                 # Only one is tried at a time, so that a refusal says which it was.
                 self.troubled()
                 why = "the limit is tried again" if bound.is_met else "all was taken"
-                return Change(bound.name, was, bound.level, why)
-        return None
+                return [Change(bound.name, was, bound.level, why)]
+        return []
 
-    def throttled(self, load: Load, now: float) -> Change | None:
+    def throttled(self, load: Load, now: float) -> list[Change]:
         """A create was refused with 429: perhaps less is asked for from now on."""
+        self._windows.refused(load.at)
         if self.in_flight.is_met and load.in_flight > self.in_flight.level + 1:
-            return None  # it was under way when the bound moved
+            return []  # it was under way when the bound moved
         self._refusals += 1
         if self._refusals == 1:
             self._before = replace(self.in_flight), replace(self.creates)
@@ -176,53 +185,47 @@ class Bounds:
         if not self.is_even:
             self.is_even = True
             level = self.creates.level
-            return Change(self.creates.name, level, level, "429: creates keep an even distance")
-        bound, much = self._blamed(load, now)
-        was = bound.level
+            return [Change(self.creates.name, level, level, "429: creates keep an even distance")]
+        before = replace(self.in_flight), replace(self.creates)
+        bound, much = self._blamed(load)
         bound.shrink(much, now, is_first=self._refusals == 1)
-        if bound.level == was:
-            return None
-        return Change(bound.name, was, bound.level, f"429 at {much:g}")
+        if bound is self.creates and bound.is_met and not before[1].is_met:
+            self.in_flight.acquit()
+        return self._changes(before, f"429 at {much:g}", acquitted="creates were too many")
 
-    def _blamed(self, load: Load, now: float) -> tuple[Bound, float]:
-        """The bound that a refusal is about.
+    def _changes(
+        self, before: tuple[Bound, Bound], why: str, *, acquitted: str = ""
+    ) -> list[Change]:
+        """What moved, with its reason; `acquitted` is that of a bound that went up meanwhile."""
+        return [
+            Change(now.name, was.level, now.level, acquitted if now.level > was.level else why)
+            for was, now in zip(before, (self.in_flight, self.creates), strict=True)
+            if now.level != was.level
+        ]
 
-        A limit of creates is sharp: refusals come at one figure, and hardly any create was ever
-        taken above it, whether the service counts what it refuses or not. How many tasks are open
-        is less certain, since an end is seen late; so all that is not sharp is about tasks, and so
-        is what comes with more of them than were ever taken.
+    def _blamed(self, load: Load) -> tuple[Bound, float]:
+        """The bound that a refusal is about, and how much was too much for it.
+
+        It is about tasks, unless a limit of creates shows (see `windows`) and as many tasks were
+        taken before. A limit of creates that was met is near wherever that many were sent.
         """
-        paces = (self._lately(now), load.creates_per_minute)
-        self._refused.append(paces)
-        taken_before = sum(tasks >= load.in_flight for _, _, tasks in self._taken) > MOST_ABOVE
-        if taken_before and any(self._is_sharp(counted) for counted in range(len(paces))):
-            return self.creates, load.creates_per_minute
+        with_as_many = sum(tasks >= load.in_flight for tasks in self._tasks)
+        if with_as_many >= REFUTED:
+            rate = self._windows.rate()
+            if rate is not None:
+                return self.creates, rate
+            if self.creates.is_own and self.creates.is_full(load.creates_per_minute):
+                return self.creates, load.creates_per_minute
         return self.in_flight, load.in_flight
 
-    def _is_sharp(self, counted: int) -> bool:
-        refused = [paces[counted] for paces in self._refused]
-        least = min(refused)
-        above = sum(paces[counted] > least for paces in self._taken)
-        near = max(refused) - least <= least * STEP
-        return len(refused) == SHARP and near and above <= MOST_ABOVE
-
-    def _lately(self, now: float) -> int:
-        """Creates that were taken in the last minute, and one."""
-        while self._minute and self._minute[0] <= now - 60.0:
-            self._minute.popleft()
-        return 1 + len(self._minute)
-
-    def _restore(self) -> Change | None:
+    def _restore(self) -> list[Change]:
         """Forget what a storm seemed to say."""
         if self._before is None:
-            return None
-        was = self.in_flight.level, self.creates.level
+            return []
+        was = replace(self.in_flight), replace(self.creates)
         (self.in_flight, self.creates), self._before = self._before, None
-        for bound, level in zip((self.in_flight, self.creates), was, strict=True):
-            if bound.level != level:
-                why = f"{STORM} refusals in a row are no limit"
-                return Change(bound.name, level, bound.level, why)
-        return None
+        why = f"{STORM} refusals in a row are no limit"
+        return self._changes(was, why, acquitted=why)
 
     def troubled(self) -> None:
         """Something else went wrong: nothing grows before a round has gone well again."""

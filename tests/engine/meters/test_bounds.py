@@ -21,11 +21,12 @@ from tests.engine.world import Faults, World
 
 class Limited(Told):
     """A provider that takes so many tasks at once, or creates in a window of seconds, and says 429
-    to the rest, which it counts as well."""
+    to the rest, which it may count as well."""
 
-    def __init__(self, world, *, tasks=None, creates=None, window=60.0):
+    def __init__(self, world, *, tasks=None, creates=None, window=60.0, counts_refused=True):
         super().__init__(world, K)
         self.tasks, self.most, self.window = tasks, creates, window
+        self.counts_refused = counts_refused
         self.open, self.arrivals = [], deque()
         self.asked_for = self.refused = 0
 
@@ -38,7 +39,8 @@ class Limited(Told):
         too_many = self.tasks is not None and len(self.open) >= self.tasks
         too_fast = self.most is not None and len(self.arrivals) >= self.most
         self.asked_for += 1
-        self.arrivals.append(now)
+        if self.counts_refused or not (too_many or too_fast):
+            self.arrivals.append(now)
         if too_many or too_fast:
             on_sent()
             self.refused += 1
@@ -170,25 +172,25 @@ def test_rejected_creates_prove_nothing():
 def test_a_storm_moves_nothing_for_good():
     bounds = Bounds(Bound("in_flight", 64, 64), Bound("creates_per_minute", 60, 60))
     for number in range(1, 20):
-        bounds.taken(Load(number, number), 0.0)
+        bounds.taken(Load(number, number, float(number)), 0.0)
     for number in range(40):
-        bounds.throttled(Load(19, 19 + number), float(number))
+        bounds.throttled(Load(19, 19 + number, 20.0 + number), float(number))
     assert (bounds.in_flight.level, bounds.creates.level) == (64, 60)
 
 
 def test_a_storm_leaves_a_limit_that_was_found_where_it_is():
     bounds = Bounds(Bound("in_flight", 20, 64, is_met=True), Bound("creates_per_minute", 60, 60))
-    bounds.taken(Load(20, 10), 0.0)
+    bounds.taken(Load(20, 10, 0.0), 0.0)
     for number in range(40):
-        bounds.throttled(Load(20, 10), float(number))
+        bounds.throttled(Load(20, 10, float(number)), float(number))
     assert bounds.in_flight.level == 20
 
 
 def test_more_tasks_than_were_ever_taken_are_not_blamed_on_creates():
     bounds = Bounds(Bound("in_flight", 10, 10), Bound("creates_per_minute", 60, 60))
     for number in range(8):
-        bounds.taken(Load(3, 3), 100.0 * number)
-        bounds.throttled(Load(4, 4), 100.0 * number + 1)
+        bounds.taken(Load(3, 3, 100.0 * number), 100.0 * number)
+        bounds.throttled(Load(4, 4, 100.0 * number + 1), 100.0 * number + 1)
     assert bounds.in_flight.level <= 4
     assert bounds.creates.level == 60
 
@@ -198,7 +200,7 @@ def test_trouble_of_another_kind_stops_growth_for_a_round():
     for number in range(200):
         if number % 9 == 0:
             bounds.troubled()
-        bounds.taken(Load(10, 5), float(number))
+        bounds.taken(Load(10, 5, float(number)), float(number))
     assert bounds.in_flight.level == 10
 
 
@@ -216,6 +218,6 @@ def test_whatever_happens_bounds_stay_between_one_and_their_ceilings(story, task
     for is_taken, in_flight, pace, wait in story:
         now += wait
         tell = bounds.taken if is_taken else bounds.throttled
-        tell(Load(in_flight, pace), now)
+        tell(Load(in_flight, pace, now), now)
         assert 1 <= bounds.in_flight.level <= tasks
         assert 1 <= bounds.creates.level <= 6000
