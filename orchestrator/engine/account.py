@@ -85,10 +85,12 @@ class Account:
     def _bound(self, name: str, figure: float, most: float) -> Bound:
         return Bound(name, figure, figure if name in self.limits.stated else max(figure, most))
 
-    def load(self) -> Load:
-        """What the account carries, with the creates that are on the wire."""
+    def send(self) -> Load:
+        """What the account carries with the create that is sent now, and those on the wire."""
         tasks = len(self.watched) + self.sending
-        return Load(tasks, self.creates.carried, self.run.clock.now())
+        load = Load(tasks, self.creates.carried, self.run.clock.now())
+        self.bounds.sent(load)
+        return load
 
     def remember(self, bounds: Mapping[str, Any]) -> None:
         """Begin with the bounds that an earlier run found (see `Bounds.document`)."""
@@ -130,9 +132,10 @@ class Account:
         return not self.slots.free or behind or self.run.no_room
 
     def may_send(self, attempt: OpenAttempt) -> bool:
-        """Whether a create that waited for its turn may still go: no pause began meanwhile."""
+        """Whether a create that waited may still go: no pause began and no bound fell meanwhile."""
         breakers = (self.unknowns, self.channel(attempt.model_name))
-        return all(not breaker.paused or breaker.probe == attempt.row for breaker in breakers)
+        paused = any(breaker.paused and breaker.probe != attempt.row for breaker in breakers)
+        return not (paused or self.slots.exceeded)
 
     def channel(self, model_name: str) -> Breaker:
         """The breaker of one model."""

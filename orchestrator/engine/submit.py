@@ -187,7 +187,7 @@ class Submitter:
             self._on_the_wire(1)
             try:
                 await self._sender.intend(attempt)
-                load = self._account.load()
+                load = self._account.send()
                 outcome = await self._sender.exchange(attempt, request, passage.place)
                 self._judge_account(outcome, passage.ticket, attempt, load)
                 return await self._act(attempt, outcome)

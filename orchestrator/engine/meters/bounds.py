@@ -4,7 +4,8 @@ Where the manifest states nothing, both begin low and grow by a quarter while th
 that is asked; a figure that the manifest states is where its bound begins, and its ceiling. Once
 something was refused with 429, a bound goes back in small steps until hardly anything is refused,
 and is tried a little higher now and then, ever more rarely. Refusals one after the other with
-nothing taken between them are a storm: they say nothing about a limit.
+nothing taken between them are a storm, where as many tasks were taken before: they say nothing
+about a limit.
 """
 
 from __future__ import annotations
@@ -156,6 +157,10 @@ class Bounds:
         #: Creates have to keep an even distance: short windows are kept to as well then.
         self.is_even = False
 
+    def sent(self, load: Load) -> None:
+        """A create is sent under this load."""
+        self._windows.sent(load.at)
+
     def taken(self, load: Load, now: float) -> list[Change]:
         """A create was taken: perhaps more is now."""
         self._refusals = 0
@@ -181,7 +186,7 @@ class Bounds:
         if self._refusals == 1:
             self._before = replace(self.in_flight), replace(self.creates)
         if self._refusals >= STORM:
-            return self._restore()
+            return self._restore() if load.in_flight <= self.in_flight.proved else []
         if not self.is_even:
             self.is_even = True
             level = self.creates.level
