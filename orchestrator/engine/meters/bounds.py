@@ -32,7 +32,7 @@ RISES = 4
 STORM = 5
 #: How many creates are remembered with their tasks, and how many of these have to have been taken
 #: with as many tasks as a refused one, for the refusal to be about anything else.
-MEMORY, REFUTED = 600, 3
+MEMORY, REFUTED = 3000, 3
 #: Seconds until a limit that was found is tried again, at first and at most.
 FIRST_TRIAL, LAST_TRIAL = 120.0, 3600.0
 #: For how many days a limit that was met is remembered.
