@@ -33,6 +33,8 @@ STORM = 5
 #: How many creates are remembered with their tasks, and how many of these have to have been taken
 #: with as many tasks as a refused one, for the refusal to be about anything else.
 MEMORY, REFUTED = 3000, 3
+#: How far below the limit that showed creates may be refused for their number, as a share of it.
+TRUST = 0.8
 #: Seconds until a limit that was found is tried again, at first and at most.
 FIRST_TRIAL, LAST_TRIAL = 120.0, 3600.0
 #: For how many days a limit that was met is remembered.
@@ -152,6 +154,8 @@ class Bounds:
         self._refusals = 0
         self._before: tuple[Bound, Bound] | None = None
         self._windows = Windows()
+        #: The limit of creates that showed last.
+        self._shown = 0.0
         #: With how many tasks creates were taken of late.
         self._tasks: deque[float] = deque(maxlen=MEMORY)
         #: Creates have to keep an even distance: short windows are kept to as well then.
@@ -179,7 +183,7 @@ class Bounds:
 
     def throttled(self, load: Load, now: float) -> list[Change]:
         """A create was refused with 429: perhaps less is asked for from now on."""
-        self._windows.refused(load.at)
+        self._windows.refused(load.at, is_first=self._refusals == 0)
         if self.in_flight.is_met and load.in_flight > self.in_flight.level + 1:
             return []  # it was under way when the bound moved
         self._refusals += 1
@@ -196,7 +200,9 @@ class Bounds:
         bound.shrink(much, now, is_first=self._refusals == 1)
         if bound is self.creates and bound.is_met and not before[1].is_met:
             self.in_flight.acquit()
-        return self._changes(before, f"429 at {much:g}", acquitted="creates were too many")
+        elif bound is self.in_flight and self.creates.level <= TRUST * self._shown:
+            self.creates.acquit()
+        return self._changes(before, f"429 at {much:g}", acquitted="it was about the other")
 
     def _changes(
         self, before: tuple[Bound, Bound], why: str, *, acquitted: str = ""
@@ -218,8 +224,10 @@ class Bounds:
         if with_as_many >= REFUTED:
             rate = self._windows.rate()
             if rate is not None:
+                self._shown = rate
                 return self.creates, rate
-            if self.creates.is_own and self.creates.is_full(load.creates_per_minute):
+            is_near = self.creates.is_full(load.creates_per_minute)
+            if self.creates.is_own and is_near and self.creates.level > TRUST * self._shown:
                 return self.creates, load.creates_per_minute
         return self.in_flight, load.in_flight
 

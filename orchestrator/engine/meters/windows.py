@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Lengths that a window may have, in seconds; at one between two of them, the nearest tells enough.
-LENGTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
-#: How many refusals have to come at one count, how far from each other these may be, and how many
-#: creates may have been taken with as many before them.
-SHARP, NEAR, MOST_ABOVE = 3, 0.05, 2
+#: Lengths that a window may have, in seconds.
+LENGTHS = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 18, 20, 25, 30, 40, 45, 50, 60)
+#: How many of the latest refusals have to come at one count, few or more; how far from each other
+#: these counts may be; which share of the creates that were taken may have had as many before them.
+FEW, MORE, NEAR, ABOVE = 3, 8, 0.05, 0.02
+#: From how many refusals on the lowest and the highest count may be a matter of chance.
+MANY = 6
 #: How many creates are remembered, and of how many that were taken it is asked what was before
 #: them, at most and at least.
-MEMORY, ASKED, LEAST_TAKEN = 1200, 600, 30
+MEMORY, ASKED, LEAST_TAKEN = 1200, 600, 20
 
 
 class Windows:
@@ -32,6 +34,9 @@ class Windows:
         self._sent: list[float] = []
         self._taken: list[float] = []
         self._refused: list[float] = []
+        #: Of those that were refused, the ones that came next to a create that was taken: what
+        #: follows on each of them tells nothing new.
+        self._firsts: list[float] = []
 
     def sent(self, at: float) -> None:
         """A create is sent at this moment."""
@@ -41,32 +46,46 @@ class Windows:
         """The create that was sent at this moment was taken."""
         _note(self._taken, at)
 
-    def refused(self, at: float) -> None:
-        """The create that was sent at this moment was refused."""
+    def refused(self, at: float, *, is_first: bool) -> None:
+        """The create that was sent at this moment was refused, as the first since one was taken."""
         _note(self._refused, at)
+        if is_first:
+            _note(self._firsts, at)
 
     def rate(self) -> float | None:
         """Creates a minute that the latest refusals allow by themselves; None where they differ."""
-        if len(self._refused) < SHARP or len(self._taken) < LEAST_TAKEN:
+        if len(self._firsts) < FEW or len(self._taken) < LEAST_TAKEN:
             return None
-        found = [
-            (above, -least, 60.0 * least / length)
-            for refused in (self._refused, ())
+        shown = [
+            sharp
+            for left_out in (self._refused, ())
             for length in LENGTHS
-            for least in self._agreed(refused, length)
-            if (above := self._above(refused, length, least)) <= MOST_ABOVE
+            for many in (FEW, MORE)
+            if (sharp := self._sharp(left_out, length, many)) is not None
         ]
-        return min(found)[2] if found else None
+        return min(shown)[-1] if shown else None
 
-    def _agreed(self, left_out: Sequence[float], length: float) -> list[int]:
-        """The count at which the latest refusals came, if they agree on one."""
-        counts = [self._before(at, length, left_out) for at in self._refused[-SHARP:]]
-        least = min(counts)
-        return [least] if least > 0 and max(counts) - least <= NEAR * least else []
+    def _sharp(
+        self, left_out: Sequence[float], length: float, many: int
+    ) -> tuple[int, int, float] | None:
+        """How sharp a limit shows in windows so long, by so many refusals; None where none does.
 
-    def _above(self, left_out: Sequence[float], length: float, least: int) -> int:
-        """How many creates were taken with at least so many before them."""
-        return sum(self._before(at, length, left_out) >= least for at in self._taken[-ASKED:])
+        The smallest tells most: how many creates were taken with as many before them, less the
+        count itself, and the rate.
+        """
+        refused = self._firsts[-many:]
+        if refused[-1] - refused[0] < length * 0.5:
+            return None  # they tell of one window, and not of several
+        counts = sorted(self._before(at, length, left_out) for at in refused)
+        if len(counts) >= MANY:
+            counts = counts[1:-1]
+        least = counts[0]
+        if least == 0 or counts[-1] - least > NEAR * least:
+            return None
+        taken = self._taken[-ASKED:]
+        above = sum(self._before(at, length, left_out) >= least for at in taken)
+        is_sharp = above <= max(2, ABOVE * len(taken))
+        return (above, -least, 60.0 * least / length) if is_sharp else None
 
     def _before(self, at: float, length: float, left_out: Sequence[float]) -> int:
         """How many creates, but those left out, are in the window that ends with this one."""

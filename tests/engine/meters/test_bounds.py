@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.engine.meters.bounds import MOST_TASKS, Bound, Bounds, Load
+from orchestrator.engine.meters.windows import Windows
 from tests.engine.campaigns import manifest, spec
 from tests.engine.material import DAY, Bench, K, Told, error
 from tests.engine.world import Faults, World
@@ -75,14 +76,49 @@ def test_a_limit_of_tasks_is_found_to_a_tenth_and_little_is_refused(tasks):
     assert median(found) == pytest.approx(tasks, rel=0.1)
 
 
-@pytest.mark.parametrize(("creates", "window"), [(30, 60.0), (120, 60.0), (10, 10.0)])
+@pytest.mark.parametrize(
+    ("creates", "window", "jobs", "counts_refused"),
+    [
+        (30, 60.0, 1200, True), (120, 60.0, 3000, True), (10, 10.0, 1200, True),
+        (5, 10.0, 1000, False), (3, 5.0, 1000, True), (1, 2.0, 1200, False), (2, 1.0, 2000, True),
+    ],
+)  # fmt: skip
 def test_a_limit_of_creates_in_any_window_is_found_to_a_tenth_and_little_is_refused(
-    creates, window
+    creates, window, jobs, counts_refused
 ):
-    bench, bounds = night(1200, creates=creates, window=window)
+    bench, bounds = night(jobs, creates=creates, window=window, counts_refused=counts_refused)
     assert bounds.creates.level == pytest.approx(creates * 60 / window, rel=0.1)
     wire = bench.wires[K]
     assert wire.refused < 0.02 * wire.asked_for
+
+
+def test_tasks_that_were_blamed_for_a_limit_of_creates_are_let_run_again():
+    bench, bounds = night(1200, creates=1, window=2.0)
+    changes = [change for change in bench.notes("limit") if change["limit"] == "in_flight"]
+    fell = [change for change in changes if change["now"] < change["was"]]
+    assert fell, "a task too many is believed first"
+    assert any(change["why"] == "it was about the other" for change in changes)
+    assert bounds.in_flight.level > 40
+
+
+def test_a_limit_of_creates_that_explains_nothing_is_given_up(monkeypatch):
+    bounds = Bounds(Bound("in_flight", 20, 64), Bound("creates_per_minute", 60, 60))
+    bounds.is_even = True
+    for number in range(10):
+        bounds.taken(Load(10, 50, float(number)), float(number))
+    monkeypatch.setattr(Windows, "rate", lambda _self: 50.0)
+    for number in range(10, 12):
+        bounds.throttled(Load(10, 50, float(number)), float(number))
+        bounds.taken(Load(10, 50, float(number)), float(number))
+    assert (bounds.creates.level, bounds.creates.is_met) == (50, True)
+    monkeypatch.setattr(Windows, "rate", lambda _self: None)
+    for number in range(12, 30):
+        bounds.throttled(Load(10, bounds.creates.level, float(number)), float(number))
+        bounds.taken(Load(10, bounds.creates.level, float(number)), float(number))
+        if bounds.in_flight.is_met:
+            break
+    assert (bounds.creates.level, bounds.creates.is_met) == (60, False)
+    assert bounds.in_flight.is_met, "it is about tasks after all"
 
 
 def test_without_a_limit_both_grow_and_nothing_is_cut():

@@ -1,0 +1,83 @@
+"""Windows: a limit of creates shows by the refusals alone, whatever its window, and nothing else
+looks like one."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from orchestrator.engine.meters.windows import MEMORY, Windows
+
+
+def served(most, window, gaps, *, counts_refused, late=lambda: 0.0):
+    """What is known of creates sent with these gaps to a service with such a limit."""
+    windows, arrivals, now, is_first = Windows(), [], 0.0, True
+    for gap in gaps:
+        now += gap
+        windows.sent(now)
+        arrived = now + late()
+        is_refused = sum(arrived - window < at < arrived for at in arrivals) >= most
+        if counts_refused or not is_refused:
+            arrivals.append(arrived)
+        if is_refused:
+            windows.refused(now, is_first=is_first)
+            now += 1.5 * window
+        else:
+            windows.taken(now)
+        is_first = not is_refused
+    return windows
+
+
+@pytest.mark.parametrize("counts_refused", [True, False])
+@pytest.mark.parametrize(
+    ("most", "window"),
+    [(1, 1.0), (5, 1.0), (1, 2.0), (3, 5.0), (10, 8.0), (5, 10.0), (20, 10.0), (30, 60.0)],
+)
+def test_a_limit_shows_in_any_window_whether_refusals_count_or_not(most, window, counts_refused):
+    chance = random.Random(most)
+    gaps = [chance.uniform(0.4, 1.4) * window / most for _ in range(100 + 60 * most)]
+    windows = served(most, window, gaps, counts_refused=counts_refused)
+    assert windows.rate() == pytest.approx(most * 60 / window, rel=0.1)
+
+
+def test_a_limit_shows_although_creates_arrive_late_now_and_then():
+    chance = random.Random(1)
+    gaps = [chance.uniform(0.4, 1.4) * 2.0 for _ in range(400)]
+    windows = served(5, 10.0, gaps, counts_refused=True, late=lambda: chance.uniform(0.0, 0.1))
+    assert windows.rate() == pytest.approx(30, rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_limit_of_tasks_does_not_look_like_one_of_creates(seed):
+    chance, windows, now, ends, is_first = random.Random(seed), Windows(), 0.0, [], True
+    for _ in range(400):
+        now += chance.expovariate(1 / 5.0)
+        ends = [end for end in ends if end > now]
+        windows.sent(now)
+        if len(ends) >= 20:
+            windows.refused(now, is_first=is_first)
+            is_first = False
+        else:
+            windows.taken(now)
+            is_first = True
+            ends.append(now + chance.lognormvariate(4.5, 0.6))
+    assert windows.rate() is None
+
+
+def test_few_refusals_and_few_creates_show_nothing():
+    assert served(1, 2.0, [1.0] * 4, counts_refused=False).rate() is None
+    windows = Windows()
+    for number in range(40):
+        windows.sent(10.0 * number)
+        windows.taken(10.0 * number)
+    assert windows.rate() is None
+
+
+def test_the_oldest_are_forgotten():
+    windows = Windows()
+    for number in range(10 * MEMORY):
+        windows.sent(float(number))
+        windows.taken(float(number))
+    assert len(windows._sent) <= 2 * MEMORY
+    assert len(windows._taken) <= 2 * MEMORY
