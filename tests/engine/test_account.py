@@ -37,6 +37,19 @@ def test_a_create_that_waited_through_the_beginning_of_a_pause_may_not_go():
     assert with_account(work, N) == (True, False, True)
 
 
+def test_a_create_that_waited_while_its_bound_fell_below_what_is_held_may_not_go():
+    async def work(account):
+        for _ in range(3):
+            account.slots.take()
+        found = []
+        for most in (4, 3, 2):
+            account.slots.most = most
+            found.append(account.may_send(waiting(1, N)))
+        return found
+
+    assert with_account(work, N) == [True, True, False]
+
+
 def test_a_slot_is_given_back_once_however_often_it_is_said():
     async def work(account):
         attempt = waiting(1, has_slot=True)
