@@ -57,7 +57,7 @@ def refusal(host: str) -> str | None:
     last = host.rpartition(".")[2]
     if last.isdigit() or last.startswith("0x"):
         return f"{host} is no valid address"
-    if "." not in host or host.endswith(_PRIVATE_SUFFIXES):
+    if "." not in host or f".{host}".endswith(_PRIVATE_SUFFIXES):
         return f"{host} is not a public name"
     return None
 

@@ -31,6 +31,11 @@ def test_a_host_that_is_not_public_is_refused_in_every_spelling(host):
     assert hosts.refusal(hosts.looked_up(host.strip("[]"))) is not None
 
 
+@pytest.mark.parametrize("host", ["localhost", "home.arpa", "nas.home.arpa", "printer", "x.lan"])
+def test_a_name_that_is_never_public_is_refused(host):
+    assert hosts.refusal(host) == f"{host} is not a public name"
+
+
 @pytest.mark.parametrize("host", PUBLIC)
 def test_a_public_host_is_not_refused(host):
     assert hosts.refusal(hosts.looked_up(host.strip("[]"))) is None

@@ -315,7 +315,7 @@ class Submitter:
         attempt.charge = 0.0
 
     def _put_back(self, attempt: OpenAttempt) -> None:
-        """A pause began while the create waited: it goes back to its place in the queue."""
+        """A pause began or a bound fell while the create waited: it goes back into the queue."""
         self._let_go(attempt)
         self._account.enqueue(attempt)
 

@@ -40,11 +40,12 @@ def complaint_about(url: str) -> Complaint | None:
 
 
 def _refusal(host: str) -> str | None:
-    """Why a host is not public; None where it is."""
+    """Why a host is not public; None where it is, or where its letters leave that to others."""
     try:
         name = hosts.looked_up(host)
     except ValueError:
-        return f"the host `{host}` is no name that can be looked up"
+        # Newer rules for names allow what Python's codec does not.
+        return None
     if not hosts.HOST.fullmatch(name):
         return f"the host `{host}` is no name that can be looked up"
     return None if hosts.refusal(name) is None else f"the host `{host}` is not public"

@@ -13,12 +13,13 @@ PUBLIC = [
     "https://bücher.example/a.png",
     "HTTPS://CDN.EXAMPLE.COM/a.png",
     "https://1password.com/a.png",
+    "https://\u05d3\u05d5\u05d2\u05de\u05d41.co.il/a.png",
 ]
 NOT_PUBLIC = [
     *(f"https://{host}/a" for host in PRIVATE), "https://localhost/a", "https://LOCALHOST./a",
     "https://x.localhost/a", "https://printer.local/a", "https://nas.lan/a",
     "https://metadata.google.internal/a", "https://intranet/a", "https:///a", "https://999.1.1.1/a",
-    "https://127\u30020\u30020\u30021/a", "https://%31%32%37.0.0.1/a", "https://a..\u00fc.example/a",
+    "https://127\u30020\u30020\u30021/a", "https://%31%32%37.0.0.1/a",
 ]  # fmt: skip
 NOT_HTTPS = ["http://cdn.example.com/a", "ftp://cdn.example.com/a", "file:///etc/passwd", "data:,x"]
 NOT_URLS = [

@@ -33,6 +33,10 @@ STORM = 5
 #: How many creates are remembered with their tasks, and how many of these have to have been taken
 #: with as many tasks as a refused one, for the refusal to be about anything else.
 MEMORY, REFUTED = 3000, 3
+#: How often in a row a limit of tasks has to be met at one place to be certain.
+CERTAIN = 5
+#: How many creates that were taken tell what is taken lately.
+LATELY = 50
 #: How far below the limit that showed creates may be refused for their number, as a share of it.
 TRUST = 0.8
 #: Seconds until a limit that was found is tried again, at first and at most.
@@ -86,6 +90,9 @@ class Bound:
     rises: int = 0
     #: Where it stood before the limit was met.
     unmet: float = 0.0
+    #: Where the limit was met last, and how often in a row there.
+    found: float = 0.0
+    confirmed: int = 0
 
     def is_full(self, load: float) -> bool:
         """Whether an account that carries this much is at the bound."""
@@ -107,7 +114,7 @@ class Bound:
         self.rises += 1
         self.trial_at = now + self.trial_wait
         if self.rises >= RISES:
-            self.is_met, self.trial_wait = False, FIRST_TRIAL
+            self._believe_nothing()
         return True
 
     def shrink(self, load: float, now: float, *, is_first: bool) -> None:
@@ -129,15 +136,24 @@ class Bound:
         if self.is_met:
             level = min(self.level, load)
             self._move(level - max(1.0, level * STEP))
+            is_same = self.level > self.found * (1 - STEP)
+            self.found, self.confirmed = self.level, self.confirmed + 1 if is_same else 1
         else:
             self.is_met, self.unmet = True, self.level
             self._move(min(self.level, max(self.proved, load / 2), load))
 
     def acquit(self) -> None:
         """The refusals were about something else: go back to where they had not counted."""
-        if self.is_own:
-            self.is_met = self.is_own = False
-            self._move(max(self.level, self.unmet))
+        if self.is_met and self.is_own:
+            level = max(self.level, self.unmet)
+            self._believe_nothing()
+            self._move(level)
+
+    def _believe_nothing(self) -> None:
+        """Whatever was met is no limit."""
+        self.is_met = self.is_own = False
+        self.unmet, self.rises, self.trial_wait = 0.0, 0, FIRST_TRIAL
+        self.found, self.confirmed = 0.0, 0
 
     def _move(self, level: float) -> None:
         self.level = min(max(level, 1.0), self.ceiling)
@@ -183,14 +199,14 @@ class Bounds:
 
     def throttled(self, load: Load, now: float) -> list[Change]:
         """A create was refused with 429: perhaps less is asked for from now on."""
-        self._windows.refused(load.at, is_first=self._refusals == 0)
+        self._windows.refused(load.at)
         if self.in_flight.is_met and load.in_flight > self.in_flight.level + 1:
             return []  # it was under way when the bound moved
         self._refusals += 1
         if self._refusals == 1:
             self._before = replace(self.in_flight), replace(self.creates)
         if self._refusals >= STORM:
-            return self._restore() if load.in_flight <= self.in_flight.proved else []
+            return self._restore() if load.in_flight <= max(self._lately(), default=0) else []
         if not self.is_even:
             self.is_even = True
             level = self.creates.level
@@ -217,11 +233,12 @@ class Bounds:
     def _blamed(self, load: Load) -> tuple[Bound, float]:
         """The bound that a refusal is about, and how much was too much for it.
 
-        It is about tasks, unless a limit of creates shows (see `windows`) and as many tasks were
-        taken before. A limit of creates that was met is near wherever that many were sent.
+        It is about tasks, unless a limit of creates shows (see `windows`), as many tasks were taken
+        before, and their limit was not met again and again at one place. A limit of creates that
+        was met is near wherever that many were sent.
         """
         with_as_many = sum(tasks >= load.in_flight for tasks in self._tasks)
-        if with_as_many >= REFUTED:
+        if with_as_many >= REFUTED and self.in_flight.confirmed < CERTAIN:
             rate = self._windows.rate()
             if rate is not None:
                 self._shown = rate
@@ -230,6 +247,10 @@ class Bounds:
             if self.creates.is_own and is_near and self.creates.level > TRUST * self._shown:
                 return self.creates, load.creates_per_minute
         return self.in_flight, load.in_flight
+
+    def _lately(self) -> list[float]:
+        """With how many tasks the last creates were taken."""
+        return list(self._tasks)[-LATELY:]
 
     def _restore(self) -> list[Change]:
         """Forget what a storm seemed to say."""

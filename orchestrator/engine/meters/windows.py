@@ -9,6 +9,7 @@ are open never looks so sharp from here, since an end is seen late.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ FEW, MORE, NEAR, ABOVE = 3, 8, 0.05, 0.02
 #: From how many refusals on the lowest and the highest count may be a matter of chance.
 MANY = 6
 #: How many creates are remembered, and of how many that were taken it is asked what was before
-#: them, at most and at least.
-MEMORY, ASKED, LEAST_TAKEN = 1200, 600, 20
+#: them, at most and at least. Limits of more than that in one window do not show.
+MEMORY, ASKED, LEAST_TAKEN = 1200, 600, 12
+#: How long before the refusals these were sent at most, in windows, and at least in seconds: a
+#: limit may have been another one before.
+BACK, LEAST_BACK = 20, 600.0
 
 
 class Windows:
@@ -37,6 +41,7 @@ class Windows:
         #: Of those that were refused, the ones that came next to a create that was taken: what
         #: follows on each of them tells nothing new.
         self._firsts: list[float] = []
+        self._is_calm = True
 
     def sent(self, at: float) -> None:
         """A create is sent at this moment."""
@@ -45,16 +50,18 @@ class Windows:
     def taken(self, at: float) -> None:
         """The create that was sent at this moment was taken."""
         _note(self._taken, at)
+        self._is_calm = True
 
-    def refused(self, at: float, *, is_first: bool) -> None:
-        """The create that was sent at this moment was refused, as the first since one was taken."""
+    def refused(self, at: float) -> None:
+        """The create that was sent at this moment was refused."""
         _note(self._refused, at)
-        if is_first:
+        if self._is_calm:
+            self._is_calm = False
             _note(self._firsts, at)
 
     def rate(self) -> float | None:
         """Creates a minute that the latest refusals allow by themselves; None where they differ."""
-        if len(self._firsts) < FEW or len(self._taken) < LEAST_TAKEN:
+        if len(self._firsts) < FEW:
             return None
         shown = [
             sharp
@@ -76,16 +83,22 @@ class Windows:
         refused = self._firsts[-many:]
         if refused[-1] - refused[0] < length * 0.5:
             return None  # they tell of one window, and not of several
-        counts = sorted(self._before(at, length, left_out) for at in refused)
+        counts = [self._before(at, length, left_out) for at in refused]
+        newest = counts[-1]
+        counts.sort()
         if len(counts) >= MANY:
             counts = counts[1:-1]
-        least = counts[0]
-        if least == 0 or counts[-1] - least > NEAR * least:
+        least, most = counts[0], max(counts[-1], newest)
+        if min(least, newest) <= 0 or most - min(least, newest) > NEAR * least:
             return None
-        taken = self._taken[-ASKED:]
-        above = sum(self._before(at, length, left_out) >= least for at in taken)
-        is_sharp = above <= max(2, ABOVE * len(taken))
-        return (above, -least, 60.0 * least / length) if is_sharp else None
+        since = refused[0] - max(BACK * length, LEAST_BACK)
+        taken = self._taken[max(bisect_left(self._taken, since), len(self._taken) - ASKED) :]
+        if len(taken) < LEAST_TAKEN:
+            return None
+        allowed = int(max(2, ABOVE * len(taken)))
+        above = (at for at in taken if self._before(at, length, left_out) >= least)
+        found = sum(1 for _ in islice(above, allowed + 1))
+        return (found, -least, 60.0 * least / length) if found <= allowed else None
 
     def _before(self, at: float, length: float, left_out: Sequence[float]) -> int:
         """How many creates, but those left out, are in the window that ends with this one."""

@@ -101,6 +101,23 @@ def test_tasks_that_were_blamed_for_a_limit_of_creates_are_let_run_again():
     assert bounds.in_flight.level > 40
 
 
+def test_three_tasks_at_once_that_were_met_again_and_again_are_not_doubted():
+    bench, bounds = night(600, tasks=3, seed=2)
+    assert bounds.in_flight.level == pytest.approx(3, abs=1)
+    assert bounds.creates.level == 60
+    assert bench.wires[K].refused < 30
+
+
+def test_a_limit_that_is_believed_in_no_more_leaves_nothing_behind():
+    bound = Bound("in_flight", 20, 100, is_met=True, is_own=True, unmet=90, confirmed=3)
+    for _ in range(4):
+        bound.trial_at, bound.calm = 0.0, 100
+        assert bound.grow(1.0)
+    bound.acquit()
+    assert (bound.is_met, bound.is_own, bound.confirmed) == (False, False, 0)
+    assert 20 < bound.level < 30
+
+
 def test_a_limit_of_creates_that_explains_nothing_is_given_up(monkeypatch):
     bounds = Bounds(Bound("in_flight", 20, 64), Bound("creates_per_minute", 60, 60))
     bounds.is_even = True

@@ -12,7 +12,7 @@ from orchestrator.engine.meters.windows import MEMORY, Windows
 
 def served(most, window, gaps, *, counts_refused, late=lambda: 0.0):
     """What is known of creates sent with these gaps to a service with such a limit."""
-    windows, arrivals, now, is_first = Windows(), [], 0.0, True
+    windows, arrivals, now = Windows(), [], 0.0
     for gap in gaps:
         now += gap
         windows.sent(now)
@@ -21,11 +21,10 @@ def served(most, window, gaps, *, counts_refused, late=lambda: 0.0):
         if counts_refused or not is_refused:
             arrivals.append(arrived)
         if is_refused:
-            windows.refused(now, is_first=is_first)
+            windows.refused(now)
             now += 1.5 * window
         else:
             windows.taken(now)
-        is_first = not is_refused
     return windows
 
 
@@ -50,17 +49,15 @@ def test_a_limit_shows_although_creates_arrive_late_now_and_then():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_limit_of_tasks_does_not_look_like_one_of_creates(seed):
-    chance, windows, now, ends, is_first = random.Random(seed), Windows(), 0.0, [], True
+    chance, windows, now, ends = random.Random(seed), Windows(), 0.0, []
     for _ in range(400):
         now += chance.expovariate(1 / 5.0)
         ends = [end for end in ends if end > now]
         windows.sent(now)
         if len(ends) >= 20:
-            windows.refused(now, is_first=is_first)
-            is_first = False
+            windows.refused(now)
         else:
             windows.taken(now)
-            is_first = True
             ends.append(now + chance.lognormvariate(4.5, 0.6))
     assert windows.rate() is None
 
