@@ -4,7 +4,7 @@ Where the manifest states nothing, both begin low and grow by a quarter while th
 that is asked; a figure that the manifest states is where its bound begins, and its ceiling. Once
 something was refused with 429, a bound goes back in small steps until hardly anything is refused,
 and is tried a little higher now and then, ever more rarely. Refusals one after the other with
-nothing taken between them are a storm, where as many tasks were taken before: they say nothing
+nothing taken between them are a storm, where as many tasks were taken of late: they say nothing
 about a limit.
 """
 
@@ -90,7 +90,7 @@ class Bound:
     rises: int = 0
     #: Where it stood before the limit was met.
     unmet: float = 0.0
-    #: Where the limit was met last, and how often in a row there.
+    #: Where the limit was met last, and how often in a row there or above.
     found: float = 0.0
     confirmed: int = 0
 

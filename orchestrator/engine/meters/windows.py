@@ -2,8 +2,8 @@
 
 A service that takes so many creates in a window refuses the next one: refusals come at one count of
 those before them, and hardly any create was taken with as many before it. The window's length is
-not known, nor whether the service counts what it refuses, so all of that is tried. How many tasks
-are open never looks so sharp from here, since an end is seen late.
+not known, nor whether the service counts what it refuses, so all of that is tried. A limit of tasks
+hardly ever looks so sharp from here.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.engine.meters.bounds import MOST_TASKS, Bound, Bounds, Load
+from orchestrator.engine.meters.bounds import FIRST_TRIAL, MOST_TASKS, Bound, Bounds, Load
 from orchestrator.engine.meters.windows import Windows
 from tests.engine.campaigns import manifest, spec
 from tests.engine.material import DAY, Bench, K, Told, error
@@ -110,11 +110,13 @@ def test_three_tasks_at_once_that_were_met_again_and_again_are_not_doubted():
 
 def test_a_limit_that_is_believed_in_no_more_leaves_nothing_behind():
     bound = Bound("in_flight", 20, 100, is_met=True, is_own=True, unmet=90, confirmed=3)
+    bound.trial_wait = 1920.0
     for _ in range(4):
         bound.trial_at, bound.calm = 0.0, 100
         assert bound.grow(1.0)
     bound.acquit()
     assert (bound.is_met, bound.is_own, bound.confirmed) == (False, False, 0)
+    assert bound.trial_wait == FIRST_TRIAL
     assert 20 < bound.level < 30
 
 

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.engine.meters.windows import MEMORY, Windows
 
 
-def served(most, window, gaps, *, counts_refused, late=lambda: 0.0):
+def served(most, window, gaps, *, counts_refused, late=lambda: 0.0, pause=1.5):
     """What is known of creates sent with these gaps to a service with such a limit."""
     windows, arrivals, now = Windows(), [], 0.0
     for gap in gaps:
@@ -22,7 +22,7 @@ def served(most, window, gaps, *, counts_refused, late=lambda: 0.0):
             arrivals.append(arrived)
         if is_refused:
             windows.refused(now)
-            now += 1.5 * window
+            now += pause * window
         else:
             windows.taken(now)
     return windows
@@ -45,6 +45,46 @@ def test_a_limit_shows_although_creates_arrive_late_now_and_then():
     gaps = [chance.uniform(0.4, 1.4) * 2.0 for _ in range(400)]
     windows = served(5, 10.0, gaps, counts_refused=True, late=lambda: chance.uniform(0.0, 0.1))
     assert windows.rate() == pytest.approx(30, rel=0.1)
+
+
+def shown_late(seed):
+    """What shows of two creates in four seconds where each arrives up to 0.2 s late."""
+    chance = random.Random(seed)
+    gaps = [chance.uniform(0.6, 1.4) * 2.0 for _ in range(200)]
+    late = served(2, 4.0, gaps, counts_refused=True, late=lambda: chance.uniform(0.0, 0.2))
+    return late.rate()
+
+
+def test_one_count_out_of_line_hides_no_limit():
+    shown = [shown_late(seed) for seed in range(40)]
+    assert sum(rate == pytest.approx(30, rel=0.1) for rate in shown if rate is not None) > 32
+
+
+def test_refusals_one_after_the_other_are_told_once():
+    windows, now = Windows(), 0.0
+    for number in range(60):
+        now += 8.0 + number % 7
+        windows.sent(now)
+        windows.taken(now)
+    for _ in range(10):
+        now += 2.5
+        windows.sent(now)
+        windows.refused(now)
+    assert windows.rate() is None
+
+
+def test_what_is_refused_is_left_out_where_it_does_not_count():
+    chance = random.Random(3)
+    gaps = [chance.uniform(0.2, 1.4) * 2.0 for _ in range(600)]
+    windows = served(5, 10.0, gaps, counts_refused=False, pause=0.02)
+    assert windows.rate() == pytest.approx(30, rel=0.1)
+
+
+def test_few_that_were_taken_show_nothing_however_sharp():
+    chance = random.Random(1)
+    gaps = [chance.uniform(0.4, 1.4) * 2.0 for _ in range(160)]
+    assert served(1, 2.0, gaps[:14], counts_refused=True).rate() is None
+    assert served(1, 2.0, gaps, counts_refused=True).rate() == pytest.approx(30, rel=0.1)
 
 
 @pytest.mark.parametrize("seed", range(20))
